@@ -1,0 +1,1 @@
+"""The product: everything that coordinates updates of failover clusters."""

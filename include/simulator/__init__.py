@@ -1,0 +1,1 @@
+"""A simulated Storage Spaces Direct cluster that speaks the real remoting protocols on loopback."""
