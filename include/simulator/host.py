@@ -103,4 +103,6 @@ class PowerShellHost(Protocol):
 class ByteSink(Protocol):
     """Takes the bytes a plain shell command prints."""
 
-    def __call__(self, data: bytes, /) -> None: ...
+    def __call__(self, data: bytes, /) -> None:
+        """Take ``data``, bytes in the console code page."""
+        ...
