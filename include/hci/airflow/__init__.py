@@ -1,0 +1,1 @@
+"""Runs the steps inside Airflow: operators, triggers and what they need of connections, storage and task states."""

@@ -1,0 +1,33 @@
+"""How often a node's step is tried again: CAU's MaxRetriesPerNode, chosen per run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+
+#: Airflow fixes ``retries`` when a DAG is parsed, so the ceiling is CAU's own (Invoke-CauRun: at most 64); the policy decides.
+CEILING = 64
+
+
+class RetriesPerNode(RetryPolicy):
+    """Tries a failed step again until the run's ``max_retries_per_node`` is used up; never when trying again cannot help."""
+
+    def __init__(self, delay_seconds: float) -> None:
+        self.delay_seconds = delay_seconds
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Any | None = None
+    ) -> RetryDecision:
+        """Return the decision for the attempt ``try_number`` (from 1) that ended with ``exception``."""
+        allowed = int((context or {}).get("params", {}).get("max_retries_per_node", 3))
+        if try_number > allowed:
+            return RetryDecision.fail(reason=f"max_retries_per_node={allowed} is used up")
+        return RetryDecision.retry(
+            delay=timedelta(seconds=self.delay_seconds), reason=f"attempt {try_number} of {allowed + 1} failed"
+        )
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what identifies this policy in the serialised DAG."""
+        return {"__type": "RetriesPerNode", "delay_seconds": self.delay_seconds}
