@@ -1,0 +1,209 @@
+"""The updating-run profile: how a run updates a cluster, every option of CAU's under CAU's own name in snake case.
+
+Defaults are the documented ones (windows-powershell-docs, Invoke-CauRun; windowsserverdocs, cluster-aware-updating-options and
+cluster-aware-updating-plug-ins). What CAU has no option for stands under its own heading at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from include.hci.settings.values import ComputerName, Settings, TimeSpan
+
+DEFAULT_QUERY = "IsInstalled=0 and Type='Software' and IsHidden=0 and IsAssigned=1"
+DEFAULT_PLUGIN = "Microsoft.WindowsUpdatePlugin"
+DEFAULT_SESSION_CONFIGURATION = "Microsoft.PowerShell"
+
+Names = tuple[ComputerName, ...]
+Texts = tuple[str, ...]
+Minutes = Annotated[int, Field(ge=1, le=7 * 24 * 60)]
+
+
+class UpdatingRunProfile(Settings):
+    """The options of an updating run. Everything has its documented default, so a profile names only what differs."""
+
+    # --- CAU's options that every run acts on
+    max_failed_nodes: Annotated[int, Field(ge=0, le=15)] | None = Field(
+        default=None,
+        description="How many nodes may fail before the run stops; one more stops it. Default: a third of the nodes.",
+    )
+    max_retries_per_node: int = Field(
+        default=3, ge=0, le=64, description="How often a failed node is tried again (0 to 64)."
+    )
+    node_order: Names = Field(
+        default=(), description="Nodes in the order to update them; the others follow. Default: fewest roles first."
+    )
+    require_all_nodes_online: bool = Field(default=False, description="Refuse to start unless every node is up.")
+    reboot_timeout_minutes: Minutes = Field(
+        default=15,
+        description="Restart and start of all services; longer fails the node. Physical servers: 60 is a better value.",
+    )
+    failback_mode: Literal["Immediate", "NoFailback", "Policy"] = Field(
+        default="Immediate", description="How drained roles come back when a node is resumed."
+    )
+    include_recommended_updates: bool = Field(
+        default=False, description="Windows Update plug-in: install recommended updates as well."
+    )
+    query_string: str = Field(
+        default=DEFAULT_QUERY,
+        min_length=1,
+        description="Windows Update plug-in: which updates; replaces the default query entirely.",
+    )
+
+    # --- CAU's options that are known, checked and refused (see NOT_SUPPORTED)
+    stop_after: TimeSpan | None = Field(default=None, description="Cancel the run after this time (hh:mm:ss).")
+    warn_after: TimeSpan | None = Field(
+        default=None, description="Warn after this time (hh:mm:ss); shorter than stop_after."
+    )
+    enable_firewall_rules: bool = Field(
+        default=False, description='Enable the "Remote Shutdown" firewall rules on every node.'
+    )
+    pre_update_script: str | None = Field(
+        default=None, max_length=260, description="Script to run before a node is paused."
+    )
+    post_update_script: str | None = Field(
+        default=None, max_length=260, description="Script to run after a node was resumed."
+    )
+    configuration_name: str = Field(
+        default=DEFAULT_SESSION_CONFIGURATION, description="Session configuration the scripts run in."
+    )
+    separate_reboots: bool = Field(default=False, description="Restart after each plug-in.")
+    run_plugins_serially: bool = Field(
+        default=False, description="Scan, stage and install one plug-in after the other."
+    )
+    stop_on_plugin_failure: bool = Field(
+        default=False, description="Do not go on with the next plug-in when one fails."
+    )
+    cau_plugin_name: Texts = Field(default=(DEFAULT_PLUGIN,), min_length=1, description="The plug-ins of the run.")
+    cau_plugin_arguments: tuple[Mapping[str, str], ...] = Field(
+        default=(), description="One group of arguments per plug-in."
+    )
+    suspend_cluster_node_timeout_minutes: Minutes | None = Field(
+        default=None, description="How long a refused pause is repeated."
+    )
+    suspend_retries_per_node: int | None = Field(
+        default=None, ge=0, description="How often a refused pause is repeated."
+    )
+    wait_for_storage_repair_timeout_minutes: Minutes | None = Field(
+        default=None, description="How long repair is waited for."
+    )
+    attempt_soft_reboot: bool = Field(default=False, description="Kernel soft reboot.")
+    reboot_mode: Literal["ClusProp", "FullReboot", "SoftReboot", "PluginCustomReboot", "OrchestratorDefault"] | None = (
+        Field(default=None, description="How nodes restart.")
+    )
+    force_pause_no_drain: bool = Field(default=False, description="Pause without draining.")
+    force_pause_and_drain: bool = Field(default=False, description="Forced drain: what cannot move is taken down.")
+    force_pause_drain_and_reboot: bool = Field(default=False, description="Forced drain and restart.")
+    skip_update_checks: bool = Field(default=False, description="Skip CAU's checks.")
+    force_self_update: bool = Field(default=False, description="Refresh the plug-in on the coordinator first.")
+    site_aware_updating_order: Texts = Field(default=(), description="Order of sites in a stretched cluster.")
+    os_rolling_upgrade: bool = Field(default=False, description="Upgrade the operating system node by node.")
+
+    # --- this coordinator's own options
+    drain_timeout_minutes: Minutes = Field(
+        default=60, description="How long the roles of a node may take to move away."
+    )
+    install_timeout_minutes: Minutes = Field(default=180, description="How long one install pass on a node may take.")
+    resync_timeout_minutes: Minutes = Field(
+        default=720, description="How long the storage may take to resynchronise after a node."
+    )
+    resync_stable_reads: int = Field(
+        default=3, ge=1, le=20, description="How many reads in a row must find the storage whole."
+    )
+    stuck_repair_minutes: Minutes = Field(
+        default=30, description="A repair job that moves no bytes for this long is stuck."
+    )
+    max_passes_per_node: int = Field(
+        default=4, ge=1, le=20, description="How many rounds of install and restart a node may need."
+    )
+    node_updater: Literal["auto", "cau_provider"] = Field(
+        default="auto", description="How updates are installed; auto: probed per node."
+    )
+
+    @field_validator("node_order", "site_aware_updating_order")
+    @classmethod
+    def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        seen: set[str] = set()
+        for name in names:
+            if name.casefold() in seen:
+                raise ValueError(f"{name} is named twice.")
+            seen.add(name.casefold())
+        return names
+
+    @field_validator("query_string")
+    @classmethod
+    def _query(cls, query: str) -> str:
+        if not query.strip():
+            raise ValueError("must not be empty. Leave the key out for the documented default.")
+        if query.count("'") % 2:
+            raise ValueError(f"{query!r} has a quote that is not closed: every value stands in two single quotes.")
+        return query
+
+    @field_validator("warn_after")
+    @classmethod
+    def _warn_before_stop(cls, warn: TimeSpan | None, info: ValidationInfo) -> TimeSpan | None:
+        stop = info.data.get("stop_after")
+        if warn is not None and stop is not None and warn >= stop:
+            raise ValueError("must be shorter than stop_after, or the warning would come after the end.")
+        return warn
+
+    def merged(self, other: UpdatingRunProfile) -> Self:
+        """Return these options with those that ``other`` sets put over them; raises pydantic.ValidationError."""
+        return self.merged_with({name: getattr(other, name) for name in other.model_fields_set})
+
+    def merged_with(self, values: Mapping[str, object]) -> Self:
+        """Return these options with ``values`` (option name -> value) put over them; raises pydantic.ValidationError."""
+        return self.model_validate({name: getattr(self, name) for name in self.model_fields_set} | dict(values))
+
+
+#: Options that are part of CAU and that this version does not act on: refused when set, because an option that is accepted
+#: and then ignored is worse than none. The text says what to do instead.
+NOT_SUPPORTED: Mapping[str, str] = MappingProxyType(
+    {
+        "stop_after": "Stop a run by hand, or start it early enough.",
+        "warn_after": "Use a deadline alert of Airflow on the DAG.",
+        "enable_firewall_rules": 'Nodes are restarted from their own session, so the "Remote Shutdown" rules are not needed.',
+        "pre_update_script": "Put the script's work into a task of its own before the run.",
+        "post_update_script": "Put the script's work into a task of its own after the run.",
+        "configuration_name": "The session configuration stands in the Airflow connection's extras.",
+        "separate_reboots": "It matters for several plug-ins only.",
+        "run_plugins_serially": "It matters for several plug-ins only.",
+        "stop_on_plugin_failure": "It matters for several plug-ins only.",
+        "cau_plugin_name": "Updates come from Windows Update (or WSUS), as the nodes are configured.",
+        "cau_plugin_arguments": "Use query_string and include_recommended_updates.",
+        "suspend_cluster_node_timeout_minutes": "Use drain_timeout_minutes: a pause refused for degraded storage is waited for.",
+        "suspend_retries_per_node": "Use drain_timeout_minutes.",
+        "wait_for_storage_repair_timeout_minutes": "Use resync_timeout_minutes.",
+        "attempt_soft_reboot": "Nodes restart in full.",
+        "reboot_mode": "Nodes restart in full.",
+        "force_pause_no_drain": "A node is never restarted with roles on it.",
+        "force_pause_and_drain": "Roles are never taken down to make a drain succeed: move or stop the blocking role by hand.",
+        "force_pause_drain_and_reboot": "Roles are never taken down to make a drain succeed.",
+        "skip_update_checks": "The checks always run.",
+        "force_self_update": "There is no plug-in to refresh.",
+        "site_aware_updating_order": "Use node_order.",
+        "os_rolling_upgrade": "Feature updates are not part of an updating run.",
+    }
+)
+
+
+def not_supported(profile: UpdatingRunProfile) -> dict[str, str]:
+    """Return, per option that this version does not act on and that ``profile`` sets, why it is refused."""
+    fields = UpdatingRunProfile.model_fields
+    return {
+        name: f"is not supported yet and would have no effect. {instead} Remove the key."
+        for name, instead in NOT_SUPPORTED.items()
+        if getattr(profile, name) != fields[name].default
+    }
+
+
+def default_max_failed_nodes(nodes: int) -> int:
+    """Return the documented default of MaxFailedNodes for a cluster of ``nodes``: about one third, here rounded down.
+
+    Source: windowsserverdocs, cluster-aware-updating-options ("approximately one-third of the number of cluster nodes").
+    """
+    return nodes // 3

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from include.hci.settings import ClusterSettings, NodeSettings, RunOptions, SettingsError, UpdatingRunProfile
+
+
+def cluster(**options: object) -> ClusterSettings:
+    nodes = tuple(NodeSettings(name=f"N{number}", connection="hci") for number in range(1, 5))
+    return ClusterSettings(name="CLU", nodes=nodes, options=UpdatingRunProfile.model_validate(options))
+
+
+def test_the_profile_is_taken_where_nobody_says_otherwise_and_the_limit_is_settled():
+    options = RunOptions.for_run(cluster(reboot_timeout_minutes=60), {"max_failed_nodes": None})
+    assert (options.reboot_timeout_minutes, options.max_failed_nodes) == (60, 1)
+
+
+def test_parameters_go_over_the_profile_and_may_be_texts_as_templates_give_them():
+    given = {
+        "max_failed_nodes": "0",
+        "reboot_timeout_minutes": 45,
+        "require_all_nodes_online": "true",
+        "node_order": ["n3"],
+    }
+    options = RunOptions.for_run(cluster(max_failed_nodes=2, reboot_timeout_minutes=60), given)
+    assert (options.max_failed_nodes, options.reboot_timeout_minutes) == (0, 45)
+    assert (options.require_all_nodes_online, options.node_order) == (True, ("n3",))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (
+            {"max_failed_nodes": 4},
+            "run parameters: max_failed_nodes: is 4, but the cluster has 4 nodes: at most 3 may fail.",
+        ),
+        ({"max_failed_nodes": "many"}, "run parameters: max_failed_nodes: must be a whole number, not 'many'."),
+        ({"max_retries_per_node": 65}, "run parameters: max_retries_per_node: must be 64 or less, not 65."),
+        ({"node_order": ["N9"]}, "run parameters: node_order: names N9, which the cluster does not have."),
+        (
+            {"max_failed_node": 1},
+            "run parameters: max_failed_node: is not a known key. Did you mean 'max_failed_nodes'?",
+        ),
+        ({"stop_after": "01:00:00"}, "run parameters: stop_after: is not supported yet"),
+        (
+            {"failback_mode": "immediate"},
+            "run parameters: failback_mode: must be 'Immediate', 'NoFailback' or 'Policy'",
+        ),
+    ],
+)
+def test_wrong_parameters_are_refused_by_name(given: dict[str, object], says: str):
+    with pytest.raises(SettingsError) as caught:
+        RunOptions.for_run(cluster(), given)
+    assert says in str(caught.value)
+    assert [problem.cluster for problem in caught.value.problems] == ["CLU"]
+
+
+def test_every_wrong_parameter_is_named_at_once():
+    with pytest.raises(SettingsError) as caught:
+        RunOptions.for_run(cluster(), {"max_retries_per_node": 65, "failback_mode": "x"})
+    assert {problem.key for problem in caught.value.problems} == {"max_retries_per_node", "failback_mode"}
+
+
+def test_options_travel_as_json():
+    options = RunOptions.for_run(cluster(node_order=["N2", "N1"], max_failed_nodes=2))
+    data = json.loads(json.dumps(options.to_json()))
+    assert RunOptions.from_json(data) == options
+    assert data["max_failed_nodes"] == 2
+
+
+@pytest.mark.parametrize("data", [{}, {"max_failed_nodes": 1, "unknown": 1}, {"max_failed_nodes": None}])
+def test_what_is_no_run_options_is_refused(data: dict[str, object]):
+    with pytest.raises(SettingsError):
+        RunOptions.from_json(data)
+
+
+def test_options_cannot_be_changed():
+    options = RunOptions.for_run(cluster())
+    with pytest.raises(ValueError):
+        options.max_failed_nodes = 5  # type: ignore[misc]
