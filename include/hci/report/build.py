@@ -1,0 +1,222 @@
+"""Folds the record of a run into its report. Pure: the same record gives the same report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from include.hci.report import events as ev
+from include.hci.report.facts import RunFacts, fold_facts
+from include.hci.report.model import (
+    LeftReport,
+    LockReport,
+    NodeReport,
+    PlanReport,
+    RunOutcome,
+    RunReport,
+    StorageReport,
+    UndoneReport,
+)
+from include.hci.report.node import node_report
+from include.hci.report.record import Entry, RunRecord
+from include.hci.report.timeline import waits
+from include.hci.report.values import Problem
+
+E = TypeVar("E", bound=ev.RunEvent)
+
+
+def report_of(record: RunRecord, now: datetime, run_id: str = "", cluster: str = "") -> RunReport:
+    """Return the report of ``record`` as of ``now``; ``run_id`` and ``cluster`` stand in until the run has noted its own."""
+    unreadable = tuple(f"{broken.file}: {broken.reason}" for broken in record.unreadable())
+    return build_report(record.events(), now, run_id=run_id, cluster=cluster, unreadable=unreadable)
+
+
+def build_report(
+    entries: Sequence[Entry],
+    now: datetime,
+    *,
+    run_id: str = "",
+    cluster: str = "",
+    unreadable: tuple[str, ...] = (),
+) -> RunReport:
+    """Return the report of ``entries``, given oldest first.
+
+    ``now`` ends what is still going on in a run that has not concluded; such a report has the outcome ``running``.
+    """
+    concluded = _last(entries, ev.Concluded)
+    started = _last(entries, ev.RunStarted)
+    planned = _last(entries, ev.Planned)
+    approved = _last(entries, ev.Approved)
+    ended_at = next((entry.at for entry in reversed(entries) if isinstance(entry.event, ev.Concluded)), None)
+    end = ended_at or now
+    facts = fold_facts((entry.at, entry.event) for entry in entries if entry.event is not None)
+    nodes = tuple(
+        node_report(name, entries, facts, planned, end, over=concluded is not None)
+        for name in _node_names(entries, started, planned)
+    )
+    left = _left(entries, facts, over=concluded is not None)
+    problems = tuple(
+        entry.event.problem for entry in entries if isinstance(entry.event, ev.Failed) and entry.event.node is None
+    )
+    checks = _last(entries, ev.ReadinessChecked)
+    refused = tuple(check for check in checks.checks if check.status == "refused") if checks else ()
+    outcome = _outcome(concluded, approved, planned, nodes, bool(left or problems or refused or facts.lock_nodes))
+    return RunReport(
+        run_id=started.run_id if started else run_id,
+        cluster=started.cluster if started else cluster,
+        outcome=outcome,
+        headline=_headline(outcome, nodes, concluded, approved, problems, [check.message for check in refused]),
+        lock=_lock(entries, facts),
+        started_at=entries[0].at if entries else None,
+        ended_at=ended_at,
+        started_by=started.started_by if started else None,
+        mode=started.mode if started else "update",
+        nodes=nodes,
+        undone=tuple(
+            UndoneReport(entry.at, entry.event.what, entry.node)
+            for entry in entries
+            if isinstance(entry.event, ev.Undone)
+        ),
+        left=left,
+        problems=problems,
+        checks=checks.checks if checks else (),
+        plan=_plan(planned, approved),
+        storage_before=_storage(entries, "before"),
+        storage_after=_storage(entries, "after"),
+        waits=waits(entries, end),
+        options=dict(started.options) if started else {},
+        unreadable=unreadable,
+    )
+
+
+def _last(entries: Iterable[Entry], event_type: type[E]) -> E | None:
+    found = [entry.event for entry in entries if isinstance(entry.event, event_type)]
+    return found[-1] if found else None
+
+
+def _node_names(entries: Iterable[Entry], started: ev.RunStarted | None, planned: ev.Planned | None) -> tuple[str, ...]:
+    """Return the nodes in the plan's order, then the cluster's other ones."""
+    names: dict[str, str] = {}
+    seen = (entry.node for entry in entries if entry.node is not None)
+    for name in (*(planned.order if planned else ()), *(started.nodes if started else ()), *seen):
+        names.setdefault(name.casefold(), name)
+    return tuple(names.values())
+
+
+def _lock(entries: Iterable[Entry], facts: RunFacts) -> LockReport:
+    guids = [entry.event.guid for entry in entries if isinstance(entry.event, ev.LockTaking | ev.LockTaken)]
+    return LockReport(guids[-1] if guids else None, released=not facts.lock_nodes)
+
+
+def _plan(planned: ev.Planned | None, approved: ev.Approved | None) -> PlanReport | None:
+    if planned is None:
+        return None
+    return PlanReport(
+        order=planned.order,
+        updates=dict(planned.updates),
+        why=dict(planned.why),
+        max_failed_nodes=planned.max_failed_nodes,
+        estimated_minutes=planned.estimated_minutes,
+        approved_by=approved.by if approved and approved.accepted else None,
+        approval_comment=approved.comment if approved else "",
+    )
+
+
+def _storage(entries: Iterable[Entry], moment: str) -> StorageReport | None:
+    found = [
+        StorageReport(entry.at, entry.event.virtual_disks, entry.event.jobs, entry.event.faults)
+        for entry in entries
+        if isinstance(entry.event, ev.StorageRead) and entry.event.moment == moment
+    ]
+    # The first reading is the one before anything was touched; the last one is what the run leaves.
+    return (found[0] if moment == "before" else found[-1]) if found else None
+
+
+def _left(entries: Sequence[Entry], facts: RunFacts, *, over: bool) -> tuple[LeftReport, ...]:
+    """Return what was noted as left, and, after the end, every change of which nobody noted that it was taken back."""
+    noted = [
+        LeftReport(entry.event.what, entry.event.why, entry.event.command, entry.node)
+        for entry in entries
+        if isinstance(entry.event, ev.Left)
+    ]
+    if over:
+        about = {left.node for left in noted}
+        why = "The record does not say that this was taken back. Read the cluster before you change anything."
+        noted += [
+            LeftReport(
+                f"{node} may still be in storage maintenance mode.",
+                why,
+                "Get-StorageFaultDomain -Type StorageScaleUnit | Where-Object -Property FriendlyName -EQ -Value "
+                f"{node} | Disable-StorageMaintenanceMode",
+                node,
+            )
+            for node in facts.in_maintenance
+            if node not in about
+        ]
+        noted += [
+            LeftReport(
+                f"{node} may still be paused by this run.",
+                why,
+                f"Resume-ClusterNode -Name {node} -Failback Immediate",
+                node,
+            )
+            for node in facts.paused
+            if node not in about
+        ]
+        if facts.lock_nodes and None not in about:
+            nodes = ", ".join(facts.lock_nodes)
+            noted.append(
+                LeftReport(
+                    f"The update lock {facts.lock_guid} may still be held on {nodes}.",
+                    f"{why} The cluster drops it by itself after one hour without activity.",
+                )
+            )
+    return tuple(dict.fromkeys(noted))
+
+
+def _outcome(
+    concluded: ev.Concluded | None,
+    approved: ev.Approved | None,
+    planned: ev.Planned | None,
+    nodes: Sequence[NodeReport],
+    is_troubled: bool,
+) -> RunOutcome:
+    if concluded is None:
+        return "running"
+    if concluded.cancelled or (approved is not None and not approved.accepted):
+        return "cancelled"
+    outcomes = {node.outcome for node in nodes}
+    if is_troubled or planned is None or outcomes - {"updated", "nothing-to-install"}:
+        return "failed"
+    return "succeeded" if "updated" in outcomes else "nothing-to-do"
+
+
+def _headline(
+    outcome: RunOutcome,
+    nodes: Sequence[NodeReport],
+    concluded: ev.Concluded | None,
+    approved: ev.Approved | None,
+    problems: Sequence[Problem],
+    refusals: Sequence[str],
+) -> str:
+    if outcome == "nothing-to-do":
+        return f"All {len(nodes)} nodes are up to date. Nothing was changed."
+    counts: dict[str, int] = {}
+    for node in nodes:
+        counts[node.outcome] = counts.get(node.outcome, 0) + 1
+    words: Mapping[str, str] = {
+        "failed": "failed",
+        "in-progress": "in progress",
+        "updated": "updated",
+        "nothing-to-install": "already up to date",
+        "skipped": "skipped",
+        "not-started": "not started",
+    }
+    tally = ", ".join(f"{counts[key]} {text}" for key, text in words.items() if key in counts)
+    reason = next(iter((*refusals, *(problem.title for problem in problems))), "")
+    if not reason and approved is not None and not approved.accepted:
+        reason = f"The plan was refused by {approved.by}."
+    if not reason and concluded is not None:
+        reason = concluded.why
+    return " ".join(part for part in (f"Of {len(nodes)} nodes: {tally}." if nodes else "", reason) if part)

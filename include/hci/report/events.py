@@ -1,0 +1,151 @@
+"""The vocabulary of a run's record: everything a run may write down about itself, one class per event.
+
+Steps write these and the report is folded from them, so both sides share one definition of every key. An event says which
+``step`` it belongs to and which ``node`` it is about (None: the whole cluster). Its ``kind`` tells how it may be used:
+
+* ``intent`` is written BEFORE a change is made. After a crash it is the only witness that the change may have happened.
+* ``done`` is written after the change was seen to have happened.
+* ``decision`` is a step's decision that differs from the one before, with its reason.
+* ``outcome`` is what a step found or how it ended.
+* ``problem`` is what went wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from include.hci.report.event import Kind, RunEvent, StepName
+from include.hci.report.node_events import (
+    Drained,
+    FoundPaused,
+    InstallFinished,
+    InstallStarted,
+    MaintenanceEntered,
+    MaintenanceEntering,
+    MaintenanceLeft,
+    PauseRefused,
+    Pausing,
+    RepairOrdered,
+    Restarted,
+    RestartOrdered,
+    Resumed,
+    Resuming,
+    Resynced,
+    Staged,
+    Staging,
+    TurnGiven,
+    Verified,
+)
+from include.hci.report.run_events import (
+    Approved,
+    Concluded,
+    Decided,
+    Failed,
+    Left,
+    LockReleased,
+    LockTaken,
+    LockTaking,
+    NodeUpdaterChosen,
+    Planned,
+    ReadinessChecked,
+    RunStarted,
+    Scanned,
+    Skipped,
+    StorageRead,
+    Undone,
+)
+
+__all__ = [
+    "AnyEvent",
+    "Approved",
+    "Concluded",
+    "Decided",
+    "Drained",
+    "Failed",
+    "FoundPaused",
+    "InstallFinished",
+    "InstallStarted",
+    "Kind",
+    "Left",
+    "LockReleased",
+    "LockTaken",
+    "LockTaking",
+    "MaintenanceEntered",
+    "MaintenanceEntering",
+    "MaintenanceLeft",
+    "NodeUpdaterChosen",
+    "PauseRefused",
+    "Pausing",
+    "Planned",
+    "ReadinessChecked",
+    "RepairOrdered",
+    "RestartOrdered",
+    "Restarted",
+    "Resumed",
+    "Resuming",
+    "Resynced",
+    "RunEvent",
+    "RunStarted",
+    "Scanned",
+    "Skipped",
+    "Staged",
+    "Staging",
+    "StepName",
+    "StorageRead",
+    "TurnGiven",
+    "Undone",
+    "Verified",
+    "parse_event",
+]
+
+AnyEvent = Annotated[
+    RunStarted
+    | ReadinessChecked
+    | StorageRead
+    | Scanned
+    | NodeUpdaterChosen
+    | Planned
+    | Approved
+    | LockTaking
+    | LockTaken
+    | LockReleased
+    | Staging
+    | Staged
+    | TurnGiven
+    | Pausing
+    | PauseRefused
+    | FoundPaused
+    | Drained
+    | MaintenanceEntering
+    | MaintenanceEntered
+    | MaintenanceLeft
+    | InstallStarted
+    | InstallFinished
+    | RestartOrdered
+    | Restarted
+    | Resuming
+    | Resumed
+    | RepairOrdered
+    | Resynced
+    | Verified
+    | Decided
+    | Skipped
+    | Failed
+    | Undone
+    | Left
+    | Concluded,
+    Field(discriminator="event"),
+]
+
+_ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def parse_event(data: Mapping[str, object]) -> AnyEvent:
+    """Return the typed event of ``data`` (``event``, ``step``, ``node`` and the event's own keys).
+
+    Raises pydantic.ValidationError, a ValueError, when the name or a key's value is not of this vocabulary.
+    """
+    return _ADAPTER.validate_python(dict(data))

@@ -1,0 +1,170 @@
+"""The report as one HTML page: what came of the run first, then what is left to do by hand, then the evidence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from include.hci.report.model import NodeReport, PhaseReport, RunReport
+from include.hci.report.timeline import duration_text
+
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+OUTCOME_WORDS = {
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "nothing-to-do": "nothing to do",
+    "cancelled": "cancelled",
+    "running": "running",
+    "updated": "updated",
+    "nothing-to-install": "already up to date",
+    "skipped": "skipped",
+    "not-started": "not started",
+    "in-progress": "in progress",
+    "succeeded-with-errors": "installed with errors",
+    "aborted": "aborted",
+}
+STEP_WORDS = {
+    "take_lock": "take lock",
+    "stage": "download",
+    "turn": "wait for turn",
+}
+_STEPS_AXIS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of a timeline: where it begins and how wide it is, in percent of the run's time."""
+
+    left: float
+    width: float
+    step: str
+    state: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One mark of the time axis, in percent of the run's time."""
+
+    left: float
+    label: str
+
+
+def render_html(report: RunReport, timezone: tzinfo = UTC, now: datetime | None = None) -> str:
+    """Return ``report`` as a page that needs nothing else; times are shown in ``timezone``.
+
+    ``now`` is when the page was made; a report of a run that goes on ends there.
+    """
+    end = report.ended_at or now or _last_moment(report)
+    axis = _Axis(report.started_at, end, timezone)
+    return (
+        _environment()
+        .get_template("run.html")
+        .render(
+            report=report,
+            end=end,
+            made_at=now,
+            is_over=report.ended_at is not None,
+            bars={node.name: axis.bars(node) for node in report.nodes},
+            ticks=axis.ticks(),
+            steps=_steps_used(report),
+            any_failed=any(phase.state == "failed" for node in report.nodes for phase in node.timeline),
+            attention=[node for node in report.nodes if node.problem is not None],
+            longest_waits=sorted(report.waits, key=lambda wait: wait.duration, reverse=True)[:3],
+            clock=lambda moment: _clock(moment, timezone, report.started_at),
+            full=lambda moment: moment.astimezone(timezone).strftime("%Y-%m-%d %H:%M:%S %Z") if moment else "",
+            zone=_zone_name(timezone, report.started_at or end),
+        )
+    )
+
+
+class _Axis:
+    """Maps moments of a run to percents of its width."""
+
+    def __init__(self, start: datetime | None, end: datetime | None, timezone: tzinfo) -> None:
+        self.start = start
+        self.seconds = max(1.0, (end - start).total_seconds()) if start and end else 1.0
+        self.timezone = timezone
+
+    def bars(self, node: NodeReport) -> list[Bar]:
+        """Return the bars of ``node``; a very short one is still wide enough to be seen."""
+        return [bar for phase in node.timeline for bar in [self._bar(phase)] if bar]
+
+    def ticks(self) -> list[Tick]:
+        """Return at most seven marks at round times of day."""
+        if self.start is None:
+            return []
+        step = next(
+            (step for step in _STEPS_AXIS if self.seconds / step <= 6), math.ceil(self.seconds / 6 / 86400) * 86400
+        )
+        local = self.start.astimezone(self.timezone)
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        first = midnight + timedelta(seconds=math.ceil((local - midnight).total_seconds() / step) * step)
+        marks = (first + timedelta(seconds=step * number) for number in range(8))
+        return [Tick(round(place, 3), f"{mark:%H:%M}") for mark in marks if (place := self._place(mark)) <= 100.0]
+
+    def _bar(self, phase: PhaseReport) -> Bar | None:
+        left = self._place(phase.started_at)
+        width = max(self._place(phase.ended_at) - left, 0.4)
+        if left > 100:
+            return None
+        words = STEP_WORDS.get(phase.step, phase.step)
+        waited = f"\nwaited for: {'; '.join(phase.waited_for)}" if phase.waited_for else ""
+        title = f"{words}, {duration_text(phase.duration.total_seconds())}, {phase.state}{waited}"
+        return Bar(
+            round(min(left, 99.6), 3), round(min(width, 100 - min(left, 99.6)), 3), phase.step, phase.state, title
+        )
+
+    def _place(self, moment: datetime) -> float:
+        if self.start is None:
+            return 0.0
+        return max(0.0, (moment - self.start).total_seconds() / self.seconds * 100)
+
+
+def _last_moment(report: RunReport) -> datetime | None:
+    moments = [phase.ended_at for node in report.nodes for phase in node.timeline]
+    moments += [wait.ended_at for wait in report.waits]
+    return max(moments, default=report.started_at)
+
+
+def _steps_used(report: RunReport) -> list[str]:
+    return list(dict.fromkeys(phase.step for node in report.nodes for phase in node.timeline))
+
+
+def _clock(moment: datetime | None, timezone: tzinfo, start: datetime | None) -> str:
+    """Return the time of day, with the day in front when it is not the day on which the run began."""
+    if moment is None:
+        return ""
+    local = moment.astimezone(timezone)
+    is_same_day = start is None or local.date() == start.astimezone(timezone).date()
+    return local.strftime("%H:%M:%S" if is_same_day else "%a %H:%M:%S")
+
+
+def _zone_name(timezone: tzinfo, moment: datetime | None) -> str:
+    if moment is None or timezone is UTC:
+        return "UTC"
+    offset = moment.astimezone(timezone).strftime("%z")
+    return f"{timezone} (UTC{offset[:3]}:{offset[3:5]})"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["words"] = lambda text: OUTCOME_WORDS.get(text, str(text).replace("_", " "))
+    environment.filters["step"] = lambda text: STEP_WORDS.get(text, str(text).replace("_", " "))
+    environment.filters["duration"] = lambda value: duration_text(
+        value.total_seconds() if isinstance(value, timedelta) else value
+    )
+    return environment

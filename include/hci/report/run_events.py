@@ -1,0 +1,193 @@
+"""What a run may write down about itself as a whole, and what any of its steps may write down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from include.hci.report.event import RunEvent, StepName
+from include.hci.report.values import Check, DiskState, ExcludedUpdate, JobState, Problem, Progress, UpdateRef
+
+
+class RunStarted(RunEvent):
+    """The run has begun: for which cluster, with which nodes and options (``RunOptions.to_json()``), and who asked for it."""
+
+    kind = "outcome"
+    event: Literal["run_started"] = "run_started"
+    step: StepName = "readiness"
+    run_id: str
+    cluster: str
+    nodes: tuple[str, ...] = ()
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    started_by: str | None = None
+    mode: str = "update"
+
+
+class ReadinessChecked(RunEvent):
+    """What the readiness checks found; a single ``refused`` check refuses the run."""
+
+    kind = "outcome"
+    event: Literal["readiness_checked"] = "readiness_checked"
+    step: StepName = "readiness"
+    checks: tuple[Check, ...]
+
+
+class StorageRead(RunEvent):
+    """The storage as it was before the run or after it."""
+
+    kind = "outcome"
+    event: Literal["storage_read"] = "storage_read"
+    step: StepName = "readiness"
+    moment: Literal["before", "after"]
+    virtual_disks: tuple[DiskState, ...] = ()
+    jobs: tuple[JobState, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+class Scanned(RunEvent):
+    """What a node needs: ``updates`` to install, ``excluded`` ones with the reason, and its ``build`` (``20348.2113``)."""
+
+    kind = "outcome"
+    event: Literal["scanned"] = "scanned"
+    step: StepName = "scan"
+    node: str
+    updates: tuple[UpdateRef, ...] = ()
+    excluded: tuple[ExcludedUpdate, ...] = ()
+    build: str | None = None
+    restart_pending: bool = False
+
+
+class NodeUpdaterChosen(RunEvent):
+    """Which way of installing a node is going to use, and what the probe saw."""
+
+    kind = "outcome"
+    event: Literal["node_updater_chosen"] = "node_updater_chosen"
+    step: StepName = "scan"
+    node: str
+    updater: str
+    why: str = ""
+
+
+class Planned(RunEvent):
+    """The plan: nodes in ``order`` (also those with nothing to do), updates per node, the reason for the order."""
+
+    kind = "outcome"
+    event: Literal["planned"] = "planned"
+    step: StepName = "plan"
+    order: tuple[str, ...]
+    updates: Mapping[str, tuple[UpdateRef, ...]] = Field(default_factory=dict)
+    why: Mapping[str, str] = Field(default_factory=dict)
+    max_failed_nodes: int | None = None
+    estimated_minutes: float | None = None
+    plan_id: str | None = None
+
+
+class Approved(RunEvent):
+    """A person answered the plan; ``accepted`` False is a refusal."""
+
+    kind = "outcome"
+    event: Literal["approved"] = "approved"
+    step: StepName = "approve"
+    by: str
+    accepted: bool = True
+    comment: str = ""
+    plan_id: str | None = None
+
+
+class LockTaking(RunEvent):
+    """The run is about to take the lock on ``nodes``."""
+
+    kind = "intent"
+    event: Literal["lock_taking"] = "lock_taking"
+    step: StepName = "take_lock"
+    guid: str
+    nodes: tuple[str, ...]
+
+
+class LockTaken(RunEvent):
+    """The lock was seen on every node of ``nodes``."""
+
+    kind = "done"
+    event: Literal["lock_taken"] = "lock_taken"
+    step: StepName = "take_lock"
+    guid: str
+    nodes: tuple[str, ...]
+
+
+class LockReleased(RunEvent):
+    """No node of ``nodes`` holds this run's lock any more; ``node`` None and ``nodes`` empty means: nowhere."""
+
+    kind = "done"
+    event: Literal["lock_released"] = "lock_released"
+    step: StepName = "conclude"
+    guid: str
+    nodes: tuple[str, ...] = ()
+
+
+class Decided(RunEvent):
+    """A step's decision, written when it differs from the one before.
+
+    ``until`` is when a wait gives up. ``action`` names what an ``act`` does, ``outcome`` how a ``done`` ended.
+    """
+
+    kind = "decision"
+    event: Literal["decided"] = "decided"
+    decision: Literal["done", "act", "wait", "stop"]
+    why: str = ""
+    action: str | None = None
+    outcome: str | None = None
+    progress: Progress | None = None
+    until: AwareDatetime | None = None
+    problem: Problem | None = None
+
+
+class Skipped(RunEvent):
+    """The node's step (and with it the rest of its turn) was not done, and why."""
+
+    kind = "outcome"
+    event: Literal["skipped"] = "skipped"
+    node: str
+    reason: str
+
+
+class Failed(RunEvent):
+    """A step failed for good; ``node`` None means that the whole run is stopped by it."""
+
+    kind = "problem"
+    event: Literal["failed"] = "failed"
+    problem: Problem
+
+
+class Undone(RunEvent):
+    """A change of this run that was taken back at the end: ``what`` in words."""
+
+    kind = "done"
+    event: Literal["undone"] = "undone"
+    step: StepName = "conclude"
+    what: str
+
+
+class Left(RunEvent):
+    """Something that this run leaves behind for a person: ``what`` in words, ``command`` to deal with it.
+
+    A run that leaves something behind has not succeeded.
+    """
+
+    kind = "problem"
+    event: Literal["left"] = "left"
+    step: StepName = "conclude"
+    what: str
+    why: str = ""
+    command: str | None = None
+
+
+class Concluded(RunEvent):
+    """The run is over. ``cancelled`` True when a person (or a closing window) ended it early."""
+
+    kind = "outcome"
+    event: Literal["concluded"] = "concluded"
+    step: StepName = "conclude"
+    cancelled: bool = False
+    why: str = ""

@@ -1,0 +1,118 @@
+"""Where a run's record lives: a tiny storage protocol, kept in files or in memory.
+
+An object store (through Airflow's object storage path) fits the same protocol: nothing is ever appended or renamed by a
+caller, and a name is written once or replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import uuid
+from pathlib import Path
+from typing import Protocol
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*(/[A-Za-z0-9_][A-Za-z0-9._+-]*)*")
+_TEMPORARY = ".tmp-"
+
+
+class Storage(Protocol):
+    """Keeps texts under names like ``events/20261103T011200.000000Z-000001.json``."""
+
+    def write(self, name: str, text: str) -> None:
+        """Keep ``text`` under ``name``: a reader sees the old text or the new one, never a part; raises OSError."""
+        ...
+
+    def read(self, name: str) -> str:
+        """Return the text of ``name``; raises FileNotFoundError when there is none, OSError when it cannot be read."""
+        ...
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the names that begin with ``prefix``, sorted."""
+        ...
+
+
+def checked_name(name: str) -> str:
+    """Return ``name`` when it may be used as a storage name; raises ValueError, so that no name leaves the storage."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot be the name of a stored text. Use letters, digits and . _ + - in parts separated by '/', "
+            "each part beginning with a letter, a digit or '_'."
+        )
+    return name
+
+
+class LocalStorage:
+    """Texts as files below ``root``; safe for concurrent writers in several processes."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    def __repr__(self) -> str:
+        return f"LocalStorage({str(self.root)!r})"
+
+    def write(self, name: str, text: str) -> None:
+        """Write a temporary file beside the target, flush it to the disk and rename it into place."""
+        target = self.root / checked_name(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f"{_TEMPORARY}{uuid.uuid4().hex}"
+        try:
+            with temporary.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                # An intent must survive a crash of this machine, because the change it announces will.
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _flush_directory(target.parent)
+
+    def read(self, name: str) -> str:
+        """Return the file's text."""
+        return (self.root / checked_name(name)).read_text(encoding="utf-8")
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the files whose path below the root begins with ``prefix``."""
+        folder = self.root / prefix.rpartition("/")[0]
+        if not folder.is_dir():
+            return []
+        names = (path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file())
+        return sorted(name for name in names if name.startswith(prefix) and f"/{_TEMPORARY}" not in f"/{name}")
+
+
+class MemoryStorage:
+    """Texts in memory, for scripts and simulated runs; safe for threads."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def write(self, name: str, text: str) -> None:
+        """Keep the text."""
+        with self._lock:
+            self._texts[checked_name(name)] = text
+
+    def read(self, name: str) -> str:
+        """Return the text."""
+        with self._lock:
+            if name not in self._texts:
+                raise FileNotFoundError(f"Nothing is stored under {name!r}.")
+            return self._texts[name]
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the names."""
+        with self._lock:
+            return sorted(name for name in self._texts if name.startswith(prefix))
+
+
+def _flush_directory(folder: Path) -> None:
+    """Make a rename in ``folder`` durable where the platform can (POSIX)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from include.hci.report import events as ev
+from include.hci.report.build import report_of
+from include.hci.report.html import render_html
+from include.hci.report.values import Problem, UpdateRef
+from tests.hci.report.example import NODES, START, Night, begin, failed_night, quiet_night, update_well
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+
+
+class Structure(HTMLParser):
+    """Checks that every tag is closed, and collects the texts of elements and the bars."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.headings: list[str] = []
+        self.bars: list[tuple[float, float]] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        style = dict(attrs).get("style") or ""
+        if match := re.fullmatch(r"left:([\d.]+)%;width:([\d.]+)%", style):
+            self.bars.append((float(match[1]), float(match[2])))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("h1", "h2"):
+            self.headings.append(data.strip())
+
+
+def page_of(night: Night, **options: object) -> tuple[str, Structure]:
+    page = render_html(report_of(night.record, night.now), **options)  # type: ignore[arg-type]
+    structure = Structure()
+    structure.feed(page)
+    assert structure.open == []
+    return page, structure
+
+
+def test_the_outcome_comes_first_and_then_what_is_left_to_do():
+    page, structure = page_of(failed_night())
+    assert structure.headings[:4] == ["Failed", "Left to do by hand", "Checks that did not pass", "Nodes"]
+    for text in (
+        "Of 4 nodes: 1 failed, 2 updated, 1 not started.",
+        "Enable-CauClusterRole -ClusterName BER-CLU01 -Force",
+        "KB5046616 failed on HCI02 after 3 tries.",
+        "Trying again is safe.",
+        "the system reserved partition is full",
+        "0x800F0922",
+        "After losing one node 11 % of the memory would be free.",
+        "Approved by j.doe: CHG0041877",
+    ):
+        assert text in page
+
+
+def test_a_page_needs_nothing_but_itself():
+    page, structure = page_of(failed_night())
+    assert not structure.tags & {"script", "link", "img", "iframe", "form", "object"}
+    assert not re.search(r"https?://|url\(|@import", page)
+
+
+def test_texts_of_others_cannot_become_markup():
+    night = Night()
+    begin(night)
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+    night.after(1, ev.TurnGiven(node=evil, position=1, total=4))
+    night.after(1, ev.Decided(step="drain", node=evil, decision="wait", why=evil))
+    night.after(1, ev.Scanned(node=evil, updates=(UpdateRef(update_id=evil, kb=evil, title=evil),), build=evil))
+    problem = Problem(title=evil, meaning=evil, next_action=evil, code=evil)
+    night.after(1, ev.Failed(step="drain", node=evil, problem=problem))
+    night.after(1, ev.Undone(what=evil))
+    night.after(1, ev.Left(what=evil, why=evil, command=evil))
+    night.after(1, ev.Approved(by=evil, comment=evil))
+    night.after(1, ev.Concluded(why=evil))
+    page, structure = page_of(night)
+    assert "alert(1)" in page
+    assert not structure.tags & {"script", "img"}
+
+
+def test_every_bar_lies_within_its_lane():
+    for night in (failed_night(), quiet_night()):
+        _, structure = page_of(night)
+        assert structure.bars
+        assert all(left >= 0 and width > 0 and left + width <= 100.001 for left, width in structure.bars)
+
+
+def test_bars_are_in_proportion_to_the_time():
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=("A",)))
+    night.after(600, ev.Pausing(node="A"))
+    night.after(300, ev.Drained(node="A"))
+    night.after(100, ev.Concluded())
+    _, structure = page_of(night)
+    assert structure.bars == [(60.0, 30.0)]
+
+
+def test_times_are_shown_in_the_zone_asked_for_and_the_zone_is_named():
+    page, _ = page_of(failed_night(), timezone=ZoneInfo("Europe/Berlin"))
+    assert "2026-11-03 02:00:00 CET" in page
+    assert "Times are Europe/Berlin (UTC+01:00)." in page
+    page, _ = page_of(failed_night())
+    assert "2026-11-03 01:00:00 UTC" in page
+    assert "Times are UTC." in page
+
+
+def test_a_run_over_midnight_names_the_day():
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=("A",)))
+    night.after(23 * 3600, ev.Pausing(node="A"))
+    night.after(60, ev.Drained(node="A"))
+    night.after(60, ev.Concluded())
+    page, _ = page_of(night)
+    assert "Wed 00:00:00" in page
+
+
+def test_a_run_without_a_trouble_says_so():
+    night = Night()
+    begin(night)
+    for position, name in enumerate(NODES, 1):
+        update_well(night, name, position, 10)
+    night.after(1, ev.LockReleased(guid="g"))
+    night.after(1, ev.Concluded())
+    page, structure = page_of(night)
+    assert structure.headings[0] == "Succeeded"
+    assert "Nothing. The run has taken back everything that it changed for its work." in page
+    assert 'class="todo clear"' in page
+    assert "failed here" not in page
+
+
+def test_a_lock_that_was_not_released_stands_in_the_banner_and_among_what_is_left():
+    night = Night()
+    begin(night)
+    night.after(1, ev.Concluded())
+    page, _ = page_of(night)
+    assert "<strong>not released</strong>" in page
+    assert "may still be held on HCI01, HCI02, HCI03, HCI04" in page
+
+
+@pytest.mark.parametrize("count", range(0, len(failed_night().record.events()), 7))
+def test_a_run_that_goes_on_can_be_shown_at_any_time(count: int):
+    night = failed_night()
+    from include.hci.report.build import build_report
+
+    entries = night.record.events()[:count]
+    now = (entries[-1].at if entries else START) + timedelta(seconds=30)
+    page = render_html(build_report(entries, now, run_id="r", cluster="c"), now=now)
+    structure = Structure()
+    structure.feed(page)
+    assert structure.headings[0] == "Running"
+    assert "Nothing so far." in page or "Left to do by hand" in page
+    assert all(left + width <= 100.001 for left, width in structure.bars)
+
+
+@pytest.mark.parametrize("days", [0, 0.001, 0.02, 0.3, 2, 9, 40])
+def test_the_axis_never_has_more_marks_than_fit(days: float):
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=("A",)))
+    night.after(days * 86400, ev.Pausing(node="A"))
+    night.after(1, ev.Concluded())
+    page, _ = page_of(night)
+    marks = re.findall(r'class="tick" style="left:([\d.]+)%"', page)
+    assert len(marks) <= 8
+    assert all(float(mark) <= 100 for mark in marks)
