@@ -1,0 +1,1 @@
+"""What each cmdlet does on a simulated machine, and how a call is bound and run."""

@@ -1,0 +1,215 @@
+"""Clustered roles: who owns them, how they move, and what becomes of virtual machines when their node goes."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from include.simulator.world.machines import Node
+
+if TYPE_CHECKING:
+    from include.simulator.world.spec import VmSpec
+    from include.simulator.world.world import World
+
+
+class GroupState(IntEnum):
+    """ClusterGroupState."""
+
+    Unknown = -1
+    Online = 0
+    Offline = 1
+    Failed = 2
+    PartialOnline = 3
+    Pending = 4
+
+
+class GroupType(IntEnum):
+    """GroupType, as far as the simulated clusters have them."""
+
+    Cluster = 1
+    AvailableStorage = 2
+    VirtualMachine = 111
+    Unknown = 9999
+
+
+@dataclass(slots=True, eq=False)
+class Vm:
+    """A virtual machine: ``state`` is Running, Off or Saved; ``blocked`` says why it cannot migrate."""
+
+    name: str
+    memory_gib: float
+    disk: str
+    state: str
+    id: uuid.UUID
+    blocked: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """A clustered role; ``home`` is the node that a drain took it from."""
+
+    name: str
+    type: GroupType
+    owner: Node
+    state: GroupState
+    id: uuid.UUID
+    vm: Vm | None = None
+    home: Node | None = None
+    is_core: bool = False
+    locked: bool = False
+    moving_to: Node | None = None
+    wanted: bool = True
+
+
+class Groups:
+    """All roles of the cluster."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.all: list[Group] = []
+
+    def add_core(self) -> None:
+        """Create the groups that every cluster has."""
+        first, last = self._world.nodes[0], self._world.nodes[-1]
+        self._add("Cluster Group", GroupType.Cluster, first, GroupState.Online, core=True)
+        self._add("Available Storage", GroupType.AvailableStorage, last, GroupState.Offline, core=True)
+        self._add("SDDC Group", GroupType.Unknown, last, GroupState.Online)
+
+    def add_role(self, name: str, owner: Node, state: GroupState) -> Group:
+        """Create a role that is not a virtual machine."""
+        return self._add(name, GroupType.Unknown, owner, state)
+
+    def add_vm(self, spec: VmSpec) -> Group:
+        """Create a clustered virtual machine."""
+        state = GroupState.Online if spec.running else GroupState.Offline
+        group = self._add(spec.name, GroupType.VirtualMachine, self._world.node(spec.node), state)
+        group.vm = Vm(
+            spec.name, spec.memory_gib, spec.disk, "Running" if spec.running else "Off", group.id, spec.blocked
+        )
+        group.wanted = spec.running
+        return group
+
+    def _add(self, name: str, kind: GroupType, owner: Node, state: GroupState, *, core: bool = False) -> Group:
+        group = Group(name, kind, owner, state, self._world.guid(f"group:{name}"), is_core=core)
+        group.wanted = state is GroupState.Online
+        self.all.append(group)
+        return group
+
+    @property
+    def core(self) -> Group:
+        """The group of the cluster's own name, address and witness."""
+        return self.all[0]
+
+    def find(self, name: str) -> Group | None:
+        """Return the role called ``name``, or None."""
+        return next((group for group in self.all if group.name.lower() == name.lower()), None)
+
+    def on(self, node: Node) -> list[Group]:
+        """Return the roles that ``node`` owns."""
+        return [group for group in self.all if group.owner is node]
+
+    def destination(self, group: Group, avoid: Node) -> Node | None:
+        """Return the node with most free memory that can take ``group``, or None."""
+        needed = group.vm.memory_gib if group.vm else 0.0
+        rooms = [(self.free_memory(node), node) for node in self._world.nodes if node is not avoid and node.can_host]
+        fitting = [(free, -node.id, node) for free, node in rooms if free >= needed]
+        return max(fitting, key=lambda each: each[:2])[2] if fitting else None
+
+    def free_memory(self, node: Node) -> float:
+        """Return the memory in GiB that virtual machines, those on their way included, leave on ``node``."""
+        used = sum(
+            group.vm.memory_gib
+            for group in self.all
+            if group.vm and group.vm.state == "Running" and node in (group.owner, group.moving_to)
+        )
+        return node.memory_gib - 16.0 - used
+
+    def migration_time(self, group: Group) -> timedelta:
+        """Return how long moving ``group`` takes: by memory where it is a running virtual machine."""
+        timings = self._world.spec.timings
+        if group.vm is None or group.vm.state != "Running":
+            return self._world.spread(timings.group_move)
+        copy = timedelta(seconds=group.vm.memory_gib / timings.migration_gib_per_second)
+        return self._world.spread(timings.migration_setup + copy)
+
+    def move(self, group: Group, destination: Node, how: str) -> None:
+        """Give ``group`` to ``destination``."""
+        source, group.owner, group.moving_to = group.owner, destination, None
+        detail = {
+            "group": group.name,
+            "type": group.type.name,
+            "source": source.name,
+            "destination": destination.name,
+            "how": how,
+        }
+        self._world.emit("group.moved", None, detail)
+
+    def set_state(self, group: Group, state: GroupState, reason: str) -> None:
+        """Change the state of a role."""
+        group.state = state
+        detail = {
+            "group": group.name,
+            "type": group.type.name,
+            "owner": group.owner.name,
+            "state": state.name,
+            "reason": reason,
+        }
+        self._world.emit("group.state", None, detail)
+
+    def set_vm(self, group: Group, state: str, reason: str) -> None:
+        """Change the state of a virtual machine."""
+        if group.vm is None:
+            raise TypeError(f"The role {group.name} is no virtual machine.")
+        group.vm.state = state
+        self._world.emit(
+            "vm.state", None, {"vm": group.vm.name, "owner": group.owner.name, "state": state, "reason": reason}
+        )
+
+    def stop(self, group: Group, reason: str) -> None:
+        """Take a role down where it is: its node or its storage is gone."""
+        group.moving_to = None
+        if group.vm and group.vm.state == "Running":
+            self.set_vm(group, "Off", reason)
+        if group.state in (GroupState.Online, GroupState.Pending):
+            self.set_state(group, GroupState.Failed if group.vm else GroupState.Offline, reason)
+
+    def node_left(self, node: Node, reason: str) -> None:
+        """Take down what ``node`` ran and start it elsewhere."""
+        for group in self.on(node):
+            self.stop(group, reason)
+        self._world.after(self._world.spec.timings.failover, self.place_orphans)
+
+    def place_orphans(self) -> None:
+        """Start what should run and does not on a node that can take it."""
+        if not self._world.quorum.has_quorum:
+            return
+        for group in self.all:
+            stranded = not group.owner.member
+            if group.state in (GroupState.Online, GroupState.Pending) or not (stranded or group.wanted):
+                continue
+            target = group.owner if group.owner.can_host else self.destination(group, group.owner)
+            if target is None and group.is_core:
+                # The cluster's own groups run on a paused node rather than not at all.
+                target = next((node for node in self._world.nodes if node.member), None)
+            if target is None or (group.vm and group.wanted and not self._world.storage.serves(group.vm.disk)):
+                continue
+            if target is not group.owner:
+                self.move(group, target, "failover")
+            if group.wanted:
+                self._start(group)
+
+    def _start(self, group: Group) -> None:
+        if group.vm is None:
+            self.set_state(group, GroupState.Online, "started")
+            return
+        self.set_state(group, GroupState.Pending, "starting")
+
+        def started() -> None:
+            if group.owner.member and group.state is GroupState.Pending:
+                self.set_vm(group, "Running", "started")
+                self.set_state(group, GroupState.Online, "started")
+
+        self._world.after(self._world.spec.timings.vm_start, started)

@@ -1,0 +1,59 @@
+"""What faults have prepared: conditions that the parts of the world ask for at the moment they would matter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Condition:
+    """One prepared condition; ``node`` None means every node, ``times`` None means for good."""
+
+    kind: str
+    node: str | None = None
+    times: int | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+    def number(self, name: str, default: float = 0.0) -> float:
+        """Return one of the details as a number."""
+        value = self.details.get(name, default)
+        return float(value) if isinstance(value, int | float | str) else default
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return one of the details as text."""
+        value = self.details.get(name)
+        return default if value is None else str(value)
+
+
+class Rig:
+    """The conditions that are set."""
+
+    def __init__(self) -> None:
+        self.conditions: list[Condition] = []
+
+    def add(self, condition: Condition) -> Condition:
+        """Prepare a condition."""
+        self.conditions.append(condition)
+        return condition
+
+    def clear(self, kind: str | None = None, node: str | None = None) -> None:
+        """Take conditions away: all, those of a kind, or those of a kind on a node."""
+        self.conditions = [
+            each
+            for each in self.conditions
+            if (kind is not None and each.kind != kind) or (node is not None and each.node not in (None, node))
+        ]
+
+    def find(self, kind: str, node: str) -> Condition | None:
+        """Return a condition of that kind that holds for ``node``, or None; it stays."""
+        return next((each for each in self.conditions if each.kind == kind and each.node in (None, node)), None)
+
+    def take(self, kind: str, node: str) -> Condition | None:
+        """Return a condition of that kind that holds for ``node`` and count one use of it, or return None."""
+        found = self.find(kind, node)
+        if found is not None and found.times is not None:
+            found.times -= 1
+            if found.times <= 0:
+                self.conditions.remove(found)
+        return found

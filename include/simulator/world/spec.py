@@ -1,0 +1,155 @@
+"""What a simulated world is made of at the start; the same specification and seed make the same world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from include.simulator.world.catalogue import UpdateSpec, standard_catalogue
+from include.simulator.world.versions import OsVersion, os_version
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How long things take; each one is spread by a tenth with the world's seed."""
+
+    group_move: timedelta = timedelta(seconds=3)
+    migration_setup: timedelta = timedelta(seconds=4)
+    migration_gib_per_second: float = 1.0
+    failover: timedelta = timedelta(seconds=20)
+    vm_start: timedelta = timedelta(seconds=30)
+    shutdown: timedelta = timedelta(seconds=20)
+    post: timedelta = timedelta(minutes=4)
+    boot: timedelta = timedelta(seconds=70)
+    join: timedelta = timedelta(seconds=30)
+    servicing: timedelta = timedelta(minutes=3)
+    scan: timedelta = timedelta(seconds=25)
+    repair_start: timedelta = timedelta(seconds=40)
+    repair_mib_per_second: float = 600.0
+    job_linger: timedelta = timedelta(seconds=60)
+    maintenance_exit: timedelta = timedelta(seconds=10)
+    lock_expiry: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """One server of the cluster."""
+
+    name: str
+    memory_gib: float = 512.0
+    disks: int = 4
+    disk_gib: int = 3576
+    credssp: bool = False
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VmSpec:
+    """One clustered virtual machine; ``blocked`` says why it cannot move, where it cannot."""
+
+    name: str
+    node: str
+    memory_gib: float = 8.0
+    disk: str = ""
+    running: bool = True
+    blocked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpec:
+    """One mirrored virtual disk: its size, how many copies it keeps, and how fast it is written to."""
+
+    name: str
+    size_gib: int
+    copies: int
+    write_mib_per_second: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class CauRoleSpec:
+    """The CAU clustered role with its self-updating schedule."""
+
+    days_of_week: str = "Tuesday"
+    weeks_of_month: tuple[int, ...] = (3,)
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSpec:
+    """A cluster, its management host and the updates that are offered to it."""
+
+    cluster: str
+    os: OsVersion
+    nodes: tuple[NodeSpec, ...]
+    vms: tuple[VmSpec, ...]
+    disks: tuple[DiskSpec, ...]
+    updates: tuple[UpdateSpec, ...]
+    domain: str = "corp.contoso.com"
+    management_host: str = "MGMT01"
+    witness: str = "Cloud Witness"
+    drain_on_shutdown: bool = True
+    parallel_migrations: int = 1
+    quarantine_threshold: int = 3
+    quarantine_duration: timedelta = timedelta(seconds=7200)
+    cau_role: CauRoleSpec | None = None
+    timings: Timings = field(default_factory=Timings)
+
+    def __post_init__(self) -> None:
+        names = [node.name for node in self.nodes]
+        if not names or len(set(names)) != len(names):
+            raise ValueError("A cluster needs nodes with different names.")
+        for vm in self.vms:
+            if vm.node not in names:
+                raise ValueError(f"VM {vm.name} is on {vm.node}, which is no node of {self.cluster}.")
+            if vm.disk and vm.disk not in {disk.name for disk in self.disks}:
+                raise ValueError(f"VM {vm.name} is on virtual disk {vm.disk}, which {self.cluster} does not have.")
+        for disk in self.disks:
+            if disk.copies > len(self.nodes):
+                raise ValueError(f"Virtual disk {disk.name} wants {disk.copies} copies on {len(self.nodes)} nodes.")
+
+
+def demo_world(
+    nodes: int = 4,
+    os: str = "21H2",
+    *,
+    cluster: str = "HCI-CL01",
+    prefix: str = "HCI",
+    vms_per_node: int = 3,
+    updates: tuple[UpdateSpec, ...] | None = None,
+    timings: Timings | None = None,
+) -> WorldSpec:
+    """Return a healthy hyperconverged cluster of ``nodes`` servers (1 to 16) running version ``os`` (such as "21H2").
+
+    It has one volume per server, two-way mirrors up to two servers and three-way mirrors from three on, a cloud witness,
+    and one month's updates on offer.
+    """
+    if not 1 <= nodes <= 16:
+        raise ValueError(f"A hyperconverged cluster has 1 to 16 servers, not {nodes}.")
+    version = os_version(os)
+    names = [f"{prefix}{number:02d}" for number in range(1, nodes + 1)]
+    disks = tuple(
+        DiskSpec(f"Volume{number:02d}", 2048, min(3, nodes), 15.0 + 5.0 * number) for number in range(1, nodes + 1)
+    )
+    vms = tuple(
+        VmSpec(
+            f"VM-{node}-{count}", name, memory_gib=(4.0, 8.0, 16.0, 32.0)[(node + count) % 4], disk=disks[node - 1].name
+        )
+        for node, name in enumerate(names, 1)
+        for count in range(1, vms_per_node + 1)
+    )
+    return WorldSpec(
+        cluster=cluster,
+        os=version,
+        nodes=tuple(NodeSpec(name) for name in names),
+        vms=vms,
+        disks=disks,
+        updates=standard_catalogue(version) if updates is None else updates,
+        timings=timings or Timings(),
+    )
+
+
+def without_witness(spec: WorldSpec) -> WorldSpec:
+    """Return ``spec`` with node majority only."""
+    return replace(spec, witness="")

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from include.simulator.referee import judge
+from tests.simulator.referee.journals import GUID, NODES, Script, careful_run, true_report
+
+
+def claims(script: Script, report: dict[str, Any]) -> list[str]:
+    violations = judge(script.entries, report)
+    assert {violation.invariant for violation in violations} <= {"I12"}
+    return [violation.sentence for violation in violations]
+
+
+def test_an_honest_report() -> None:
+    assert claims(careful_run(), true_report()) == []
+
+
+def _first(report: dict[str, Any]) -> dict[str, Any]:
+    return report["nodes"][0]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("lie", "sentence"),
+    [
+        (lambda r: _first(r).update(restarts=2), "The report says HCI01 was restarted 2 times; the world saw 1."),
+        (
+            lambda r: _first(r).update(build_after="20349.9999"),
+            "The report gives 20349.9999 as build after of HCI01; the world says 20349.2322.",
+        ),
+        (
+            lambda r: _first(r).update(build_before="1.1"),
+            "The report gives 1.1 as build before of HCI01; the world says 20349.2113.",
+        ),
+        (lambda r: _first(r).update(updates=[]), "The report leaves out KB5034129, installed on HCI01."),
+        (
+            lambda r: _first(r)["updates"][0].update(result="failed"),
+            "The report says KB5034129 failed on HCI01; the world saw it installed.",
+        ),
+        (
+            lambda r: _first(r)["updates"].append({"update_id": "zz", "kb": "KB1", "result": "succeeded"}),
+            "The report says KB1 was installed on HCI01; the world saw no such thing.",
+        ),
+        (
+            lambda r: _first(r).update(outcome="nothing-to-install"),
+            "The report says nothing-to-install of HCI01; 1 updates were installed on it.",
+        ),
+        (lambda r: r["nodes"].pop(), "The report leaves out HCI03, which was worked on."),
+        (
+            lambda r: r.update(outcome="nothing-to-do"),
+            "The report says there was nothing to do; the world saw installations or restarts.",
+        ),
+        (
+            lambda r: r["lock"].update(released=False),
+            "The report says the lock is not released; no node has it any more.",
+        ),
+    ],
+)
+def test_every_lie_is_caught(lie: Callable[[dict[str, Any]], None], sentence: str) -> None:
+    report = true_report()
+    lie(report)
+    assert sentence in claims(careful_run(), report)
+
+
+def test_success_over_a_failed_node() -> None:
+    report = true_report()
+    _first(report)["outcome"] = "failed"
+    assert claims(careful_run(), report) == ["The report says the run succeeded, and of HCI01 that it did not."]
+
+
+def test_a_lock_that_is_still_held() -> None:
+    script = Script().take_lock()
+    for node in NODES:
+        script.update(node)
+    script.release_lock(nodes=["HCI01", "HCI03"])
+    assert claims(script, true_report()) == ["The report says the lock is released; HCI02 still has it."]
+
+
+def test_a_node_that_was_left_paused() -> None:
+    script = Script().take_lock()
+    for node in NODES[:2]:
+        script.update(node)
+    script.drain("HCI03").install("HCI03").order_restart("HCI03").power_cycle("HCI03").release_lock()
+    assert claims(script, true_report()) == ["The report says HCI03 was resumed; it is Paused."]
+
+
+def test_a_node_that_was_not_updated() -> None:
+    script = Script().take_lock()
+    for node in NODES[:2]:
+        script.update(node)
+    found = claims(script.release_lock(), true_report())
+    assert "The report says HCI03 was updated; nothing was installed on it." in found
+
+
+def test_a_node_that_was_started_after_all() -> None:
+    report = true_report()
+    report["nodes"][2] |= {
+        "outcome": "not-started",
+        "restarts": 0,
+        "updates": [],
+        "build_after": "20349.2113",
+        "resumed": False,
+    }
+    report["outcome"] = "failed"
+    script = Script().take_lock()
+    for node in NODES[:2]:
+        script.update(node)
+    script.drain("HCI03").release_lock()
+    assert claims(script, report) == ["The report says HCI03 was not started; it was drained or restarted."]
+
+
+def test_only_the_run_with_the_reports_lock_is_compared() -> None:
+    before = "11111111-0000-5000-8000-0000000000cc"
+    script = (
+        Script()
+        .take_lock(before)
+        .drain("HCI01")
+        .install("HCI01", "earlier", orchestrator=before)
+        .resume("HCI01")
+        .resync()
+    )
+    script.release_lock(before).take_lock(GUID)
+    for node in NODES:
+        script.update(node)
+    assert claims(script.release_lock(), true_report()) == []
