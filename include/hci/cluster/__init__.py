@@ -1,0 +1,1 @@
+"""The vocabulary: every command the product sends to a cluster, one function each, returning frozen dataclasses."""

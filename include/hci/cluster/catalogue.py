@@ -1,0 +1,113 @@
+"""The catalogue: every command and parameter that the product sends to a cluster, and nothing beside it.
+
+The vocabulary is checked against it, it is checked against the vendor's syntax, and the least-privilege role of a constrained
+endpoint is made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from include.hci.powershell.command import Command, Pipeline, as_pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One command as the product uses it.
+
+    ``changes`` says whether it may change the cluster. ``role`` says whether a constrained endpoint must show it. ``values``
+    limits parameters to the values that are ever sent.
+    """
+
+    name: str
+    module: str
+    parameters: tuple[str, ...] = ()
+    changes: bool = False
+    role: bool = True
+    values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+_CLUSTERS, _STORAGE, _CIM, _CAU = "FailoverClusters", "Storage", "CimCmdlets", "ClusterAwareUpdating"
+_MANAGEMENT = "Microsoft.PowerShell.Management"
+_NAMESPACE = ("root/Microsoft/Windows/ClusterUpdate",)
+
+CATALOGUE: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry("Get-Cluster", _CLUSTERS),
+    CatalogueEntry("Get-ClusterNode", _CLUSTERS),
+    CatalogueEntry("Get-ClusterGroup", _CLUSTERS),
+    CatalogueEntry("Get-ClusterResource", _CLUSTERS),
+    CatalogueEntry("Get-ClusterQuorum", _CLUSTERS),
+    CatalogueEntry("Get-ClusterSharedVolume", _CLUSTERS),
+    CatalogueEntry("Suspend-ClusterNode", _CLUSTERS, ("Name", "Drain"), changes=True),
+    CatalogueEntry(
+        "Resume-ClusterNode",
+        _CLUSTERS,
+        ("Name", "Failback"),
+        changes=True,
+        values={"Failback": ("Immediate", "NoFailback", "Policy")},
+    ),
+    CatalogueEntry("Get-VirtualDisk", _STORAGE),
+    CatalogueEntry("Get-StoragePool", _STORAGE, ("IsPrimordial",)),
+    CatalogueEntry("Get-StorageJob", _STORAGE),
+    CatalogueEntry("Get-PhysicalDisk", _STORAGE),
+    CatalogueEntry("Get-StorageFaultDomain", _STORAGE, ("Type",), values={"Type": ("StorageScaleUnit",)}),
+    CatalogueEntry("Enable-StorageMaintenanceMode", _STORAGE, changes=True),
+    CatalogueEntry("Disable-StorageMaintenanceMode", _STORAGE, changes=True),
+    CatalogueEntry("Get-StorageSubSystem", _STORAGE, ("FriendlyName",), values={"FriendlyName": ("Clustered*",)}),
+    CatalogueEntry("Debug-StorageSubSystem", _STORAGE),
+    CatalogueEntry("Repair-VirtualDisk", _STORAGE, ("FriendlyName", "AsJob"), changes=True),
+    CatalogueEntry("Get-CimInstance", _CIM, ("ClassName", "Namespace", "Filter")),
+    CatalogueEntry("Get-CimClass", _CIM, ("ClassName", "Namespace"), values={"ClassName": ("MSFT_CAUNode",)}),
+    CatalogueEntry(
+        "New-CimInstance",
+        _CIM,
+        ("ClassName", "Namespace", "Property"),
+        changes=True,
+        values={"ClassName": ("MSFT_CAURun", "MSFT_CAUNode"), "Namespace": _NAMESPACE},
+    ),
+    CatalogueEntry("Remove-CimInstance", _CIM, changes=True),
+    CatalogueEntry(
+        "Invoke-CimMethod",
+        _CIM,
+        ("MethodName", "Arguments"),
+        changes=True,
+        values={"MethodName": ("ScanUpdates", "DownloadUpdates", "InstallUpdates", "RebootRequired")},
+    ),
+    CatalogueEntry("Get-ItemProperty", _MANAGEMENT, ("LiteralPath",)),
+    CatalogueEntry("Get-Service", _MANAGEMENT, ("Name",)),
+    CatalogueEntry("Restart-Computer", _MANAGEMENT, ("Force",), changes=True),
+    CatalogueEntry("Get-CauRun", _CAU, ("ClusterName",)),
+    CatalogueEntry("Get-CauClusterRole", _CAU, ("ClusterName",)),
+    # The proxy that a RestrictedRemoteServer session has by itself knows no -ExpandProperty.
+    CatalogueEntry("Select-Object", "Microsoft.PowerShell.Utility", ("ExpandProperty",)),
+    CatalogueEntry("Where-Object", "Microsoft.PowerShell.Core", ("Property", "EQ", "Value")),
+)
+
+_BY_NAME = {entry.name.lower(): entry for entry in CATALOGUE}
+
+
+def find_entry(name: str) -> CatalogueEntry | None:
+    """Return the entry of the command ``name``, whatever the case, or None."""
+    return _BY_NAME.get(name.lower())
+
+
+def outside(pipeline: Command | Pipeline) -> tuple[str, ...]:
+    """Return what in ``pipeline`` the catalogue does not have, each as one sentence; empty when it covers everything."""
+    return tuple(problem for command in as_pipeline(pipeline) for problem in _outside(command))
+
+
+def _outside(command: Command) -> list[str]:
+    entry = find_entry(command.name)
+    if entry is None:
+        return [f"{command.name} is not in the catalogue"]
+    known = {name.lower(): name for name in entry.parameters}
+    problems = [
+        f"{command.name} -{name} is not in the catalogue" for name in command.parameters if name.lower() not in known
+    ]
+    for name, value in command.parameters.items():
+        allowed = entry.values.get(known.get(name.lower(), ""))
+        if allowed is not None and value not in allowed:
+            problems.append(f"{command.name} -{name} {value!r} is not in the catalogue")
+    if command.is_change and not entry.changes:
+        problems.append(f"{command.name} is sent as a change, but catalogued as reading")
+    return problems

@@ -1,0 +1,101 @@
+"""Cluster-Aware Updating on a node: its runs, its clustered role, and the lock objects of its WMI provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from include.hci.powershell.command import Command, Pipeline
+from include.hci.powershell.errors import CommandFailed
+from include.hci.powershell.psobject import EnumValue, PSObject
+from include.hci.powershell.shell import Shell
+
+#: Name space of CAU's provider, which is installed with the Failover-Clustering feature (MSFT_CAURun class).
+NAMESPACE = "root/Microsoft/Windows/ClusterUpdate"
+LockClass = Literal["MSFT_CAURun", "MSFT_CAUNode"]
+
+_NO_ROLE = "not configured with a cluster-aware updating clustered role"
+
+
+@dataclass(frozen=True, slots=True)
+class CauRunState:
+    """Whether CAU itself is updating the cluster. ``state`` is CAU's RunState as it came: not all of them are documented."""
+
+    state: str
+    coordinator: str = ""
+    run_id: str = ""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no CAU run is in progress and none has left something behind."""
+        return self.state == "RunNotInProgress"
+
+
+@dataclass(frozen=True, slots=True)
+class LockHolder:
+    """Who holds a lock object on a node."""
+
+    node: str
+    kind: LockClass
+    guid: UUID
+
+
+def get_cau_run(shell: Shell, cluster: str) -> CauRunState:
+    """Return the state of CAU's own run; the first object is the state, the second one, if any, the run."""
+    output = shell.run(Command("Get-CauRun", {"ClusterName": cluster})).require().output
+    if not output:
+        return CauRunState("Unknown")
+    first, run = output[0], output[1] if len(output) > 1 else None
+    state = first.text or "Unknown" if isinstance(first, PSObject) else str(first)
+    if isinstance(first, EnumValue):
+        state = str(first)
+    if not isinstance(run, PSObject):
+        return CauRunState(state)
+    return CauRunState(state, run.string("CurrentOrchestrator", ""), run.string("RunId", ""))
+
+
+def get_cau_cluster_role(shell: Shell, cluster: str) -> dict[str, str] | None:
+    """Return the parameters of the self-updating role by their names, or None when the cluster has no such role."""
+    try:
+        items = shell.run(Command("Get-CauClusterRole", {"ClusterName": cluster})).require().objects()
+    except CommandFailed as error:
+        if _NO_ROLE in error.detail.lower():
+            return None
+        raise
+    return {item.string("Name"): " ".join(item.strings("Value", ())) for item in items}
+
+
+def get_lock_holders(shell: Shell, node: str, kind: LockClass) -> tuple[LockHolder, ...]:
+    """Return who holds the lock object ``kind`` on the node that ``shell`` talks to: nobody or one coordinator."""
+    items = shell.run(Command("Get-CimInstance", {"Namespace": NAMESPACE, "ClassName": kind})).require().objects()
+    return tuple(LockHolder(node, kind, item.guid("OrchestratorGuid")) for item in items)
+
+
+def holds_lock(shell: Shell, kind: LockClass, guid: UUID) -> bool:
+    """Return whether ``guid`` holds the lock object on the node.
+
+    Asking for it by its own id is a sign of life of its owner, which keeps the provider from dropping it.
+    """
+    return bool(shell.run(lock_of(kind, guid)).require().objects())
+
+
+def create_lock(shell: Shell, kind: LockClass, guid: UUID) -> None:
+    """Create the lock object ``kind`` for ``guid``; raises CommandFailed when another coordinator holds it."""
+    shell.run(
+        Command(
+            "New-CimInstance",
+            {"Namespace": NAMESPACE, "ClassName": kind, "Property": {"OrchestratorGuid": str(guid)}},
+        )
+    ).require()
+
+
+def remove_lock(shell: Shell, kind: LockClass, guid: UUID) -> None:
+    """Remove the lock object ``kind`` if it is that of ``guid``; nobody else's is touched."""
+    shell.run(lock_of(kind, guid) | Command("Remove-CimInstance")).require()
+
+
+def lock_of(kind: LockClass, guid: UUID) -> Pipeline:
+    """Return the command that gives the lock object of ``guid`` only."""
+    where = f"OrchestratorGuid='{guid}'"
+    return Pipeline((Command("Get-CimInstance", {"Namespace": NAMESPACE, "ClassName": kind, "Filter": where}),))

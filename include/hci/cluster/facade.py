@@ -1,0 +1,101 @@
+"""A cluster as the steps see it: a shell on a given node, or on any node that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from include.hci.powershell.command import Command, Pipeline, as_pipeline
+from include.hci.powershell.errors import ConnectionLost, DeadlineExceeded, NodeUnreachable, RemotingError
+from include.hci.powershell.result import Result
+from include.hci.powershell.shell import OnProgress, Shell
+
+#: ERROR_CLUSTER_NODE_SHUTTING_DOWN, ERROR_CLUSTER_NODE_DOWN, ERROR_CLUSTER_NODE_NOT_AVAILABLE, RPC_S_SERVER_UNAVAILABLE,
+#: EPT_S_NOT_REGISTERED (its cluster service does not run) and ERROR_SHUTDOWN_IN_PROGRESS: another node can answer.
+_ASK_ANOTHER = frozenset({5073, 5050, 5036, 1722, 1753, 1115})
+
+
+class Cluster(Protocol):
+    """What a step may ask for."""
+
+    name: str
+    nodes: tuple[str, ...]
+
+    def on(self, node: str) -> Shell:
+        """Return a shell on ``node`` itself."""
+        ...
+
+    def any(self, avoid: Collection[str] = ()) -> Shell:
+        """Return a shell that runs each pipeline on the first node that answers, those in ``avoid`` last."""
+        ...
+
+
+class FleetCluster:
+    """A cluster whose shells come from ``lend``, which returns the shell of one node (and may wait for it)."""
+
+    def __init__(self, name: str, nodes: Sequence[str], lend: Callable[[str], Shell]) -> None:
+        if not nodes:
+            raise ValueError(f"Cluster {name} has no nodes to talk to.")
+        self.name = name
+        self.nodes = tuple(nodes)
+        self._lend = lend
+
+    def on(self, node: str) -> Shell:
+        """Return the shell of ``node``; raises ValueError when the cluster has no such node."""
+        known = next((name for name in self.nodes if name.lower() == node.lower()), None)
+        if known is None:
+            raise ValueError(f"Cluster {self.name} has no node {node} (it has {', '.join(self.nodes)}).")
+        return self._lend(known)
+
+    def any(self, avoid: Collection[str] = ()) -> Shell:
+        """Return a shell that falls over from node to node."""
+        shunned = {name.lower() for name in avoid}
+        order = sorted(self.nodes, key=lambda name: name.lower() in shunned)
+        return FailoverShell(self.name, tuple(order), self._lend)
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverShell:
+    """Runs a pipeline on the first of ``nodes`` that answers.
+
+    A pipeline that changes something moves on only from a node that was never reached; one that may have begun is not repeated.
+    """
+
+    cluster: str
+    nodes: tuple[str, ...]
+    lend: Callable[[str], Shell]
+
+    def run(
+        self,
+        pipeline: Command | Pipeline,
+        *,
+        timeout: timedelta | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Result:
+        """Run it; raises NodeUnreachable, naming every node and its reason, when none of them could."""
+        changes = as_pipeline(pipeline).is_change
+        reasons: list[str] = []
+        for node in self.nodes:
+            try:
+                return self.lend(node).run(pipeline, timeout=timeout, on_progress=on_progress)
+            except RemotingError as error:
+                if not may_ask_another(error, changes):
+                    raise
+                reasons.append(f"{node}: {error.detail}")
+        raise NodeUnreachable(
+            f"no node of {self.cluster} could answer ({'; '.join(reasons)})", command=as_pipeline(pipeline).describe()
+        )
+
+
+def may_ask_another(error: RemotingError, changes: bool) -> bool:
+    """Return whether another node may be asked after ``error``; a change only when the first one was never reached."""
+    if isinstance(error, NodeUnreachable):
+        return True
+    if changes:
+        return False
+    if isinstance(error, ConnectionLost | DeadlineExceeded):
+        return True
+    code = getattr(error, "has_code", None)
+    return code is not None and any(code(number) for number in _ASK_ANOTHER)

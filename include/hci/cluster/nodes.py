@@ -1,0 +1,211 @@
+"""The cluster, its nodes, roles and quorum, as the FailoverClusters module shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from include.hci.cluster.values import (
+    DRAIN_STATES,
+    GROUP_STATES,
+    GROUP_TYPES,
+    NODE_STATES,
+    RESOURCE_STATES,
+    DrainStatus,
+    GroupState,
+    NodeState,
+    StatusInformation,
+    enum_member,
+    enum_name,
+    flags,
+)
+from include.hci.powershell.command import Command
+from include.hci.powershell.psobject import PSObject
+from include.hci.powershell.shell import Shell
+from include.hci.powershell.values import SWITCH
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterInfo:
+    """The cluster itself; the quarantine values are the limits after which a node is kept out (Get-Cluster)."""
+
+    name: str
+    functional_level: int | None = None
+    upgrade_version: int | None = None
+    s2d_enabled: bool | None = None
+    quarantine_threshold: int | None = None
+    quarantine_seconds: int | None = None
+    witness_weight: int | None = None
+    dynamic_quorum: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterNode:
+    """One node: ``state`` and ``drain`` are read together, since a node is Paused as soon as its drain begins."""
+
+    name: str
+    state: NodeState
+    drain: DrainStatus = DrainStatus.NOT_INITIATED
+    status: StatusInformation = StatusInformation.NORMAL
+    vote: int = 1
+    dynamic_vote: int = 1
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the node is Up and takes roles."""
+        return self.state is NodeState.UP
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the node is Paused and its drain has completed."""
+        return self.state is NodeState.PAUSED and self.drain is DrainStatus.COMPLETED
+
+    @property
+    def kept_out(self) -> str:
+        """Why the cluster keeps the node out: 'quarantined', 'isolated' or nothing."""
+        if StatusInformation.QUARANTINED in self.status:
+            return "quarantined"
+        return "isolated" if StatusInformation.ISOLATED in self.status else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterGroup:
+    """One role (cluster group) and the node that owns it; ``kind`` is its GroupType, unknown ones as they came."""
+
+    name: str
+    owner: str
+    state: GroupState
+    kind: str = "Unknown"
+    status: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it would be interrupted if its node went away."""
+        return self.state in (GroupState.ONLINE, GroupState.PARTIAL_ONLINE, GroupState.PENDING)
+
+    def describe(self) -> str:
+        """Return the role as a person names it: ``SQL01 (VirtualMachine, Online)``."""
+        return f"{self.name} ({self.kind}, {self.state}{', ' + self.status if self.status else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterResource:
+    """One resource of a role."""
+
+    name: str
+    kind: str
+    state: str
+    group: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """The quorum's witness resource, where there is one, and its type as the cluster names it."""
+
+    resource: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedVolume:
+    """One cluster shared volume."""
+
+    name: str
+    state: str
+    owner: str
+
+
+def get_cluster(shell: Shell) -> ClusterInfo:
+    """Return the cluster that the node belongs to."""
+    item = shell.run(Command("Get-Cluster")).require().one()
+    return ClusterInfo(
+        name=item.string("Name"),
+        functional_level=item.integer("ClusterFunctionalLevel", None),
+        upgrade_version=item.integer("ClusterUpgradeVersion", None),
+        s2d_enabled=_truth(item.integer("S2DEnabled", None)),
+        quarantine_threshold=item.integer("QuarantineThreshold", None),
+        quarantine_seconds=item.integer("QuarantineDuration", None),
+        witness_weight=item.integer("WitnessDynamicWeight", None),
+        dynamic_quorum=_truth(item.integer("DynamicQuorum", None)),
+    )
+
+
+def get_cluster_nodes(shell: Shell) -> tuple[ClusterNode, ...]:
+    """Return every node of the cluster, sorted by name."""
+    nodes = map(read_node, shell.run(Command("Get-ClusterNode")).require().objects())
+    return tuple(sorted(nodes, key=lambda node: node.name.lower()))
+
+
+def get_cluster_groups(shell: Shell) -> tuple[ClusterGroup, ...]:
+    """Return every role of the cluster."""
+    return tuple(
+        ClusterGroup(
+            name=item.string("Name"),
+            owner=item.string("OwnerNode", ""),
+            state=enum_member(item, "State", GROUP_STATES, GroupState),
+            kind=enum_name(item, "GroupType", GROUP_TYPES),
+            status=_status(item.string("StatusInformation", "")),
+        )
+        for item in shell.run(Command("Get-ClusterGroup")).require().objects()
+    )
+
+
+def get_cluster_resources(shell: Shell) -> tuple[ClusterResource, ...]:
+    """Return every resource of the cluster."""
+    return tuple(
+        ClusterResource(
+            name=item.string("Name"),
+            kind=item.string("ResourceType", ""),
+            state=enum_name(item, "State", RESOURCE_STATES),
+            group=item.string("OwnerGroup", ""),
+            owner=item.string("OwnerNode", ""),
+        )
+        for item in shell.run(Command("Get-ClusterResource")).require().objects()
+    )
+
+
+def get_cluster_quorum(shell: Shell) -> Quorum:
+    """Return the quorum settings; the names of its types are not documented, so they pass as they come."""
+    item = shell.run(Command("Get-ClusterQuorum")).require().one()
+    return Quorum(resource=item.string("QuorumResource", ""), kind=item.string("QuorumType", ""))
+
+
+def get_cluster_shared_volumes(shell: Shell) -> tuple[SharedVolume, ...]:
+    """Return every cluster shared volume."""
+    return tuple(
+        SharedVolume(item.string("Name"), enum_name(item, "State", RESOURCE_STATES), item.string("OwnerNode", ""))
+        for item in shell.run(Command("Get-ClusterSharedVolume")).require().objects()
+    )
+
+
+def suspend_cluster_node(shell: Shell, node: str) -> None:
+    """Pause ``node`` and begin to drain it; returns while the drain runs (Suspend-ClusterNode without -Wait).
+
+    Raises CommandFailed, with 5987 (ERROR_CLUSTER_SPACE_DEGRADED) when the storage is not healthy.
+    """
+    shell.run(Command("Suspend-ClusterNode", {"Name": node, "Drain": SWITCH})).require()
+
+
+def resume_cluster_node(shell: Shell, node: str, failback: str) -> None:
+    """Resume ``node``; ``failback`` is Immediate, NoFailback or Policy (Resume-ClusterNode)."""
+    shell.run(Command("Resume-ClusterNode", {"Name": node, "Failback": failback})).require()
+
+
+def read_node(item: PSObject) -> ClusterNode:
+    """Return one node object."""
+    return ClusterNode(
+        name=item.string("Name"),
+        state=enum_member(item, "State", NODE_STATES, NodeState),
+        drain=enum_member(item, "DrainStatus", DRAIN_STATES, DrainStatus),
+        status=flags(item, "StatusInformation"),
+        vote=item.integer("NodeWeight", 1),
+        dynamic_vote=item.integer("DynamicWeight", 1),
+    )
+
+
+def _status(text: str) -> str:
+    return "" if text.lower() in ("0", "normal") else text
+
+
+def _truth(number: int | None) -> bool | None:
+    return None if number is None else bool(number)

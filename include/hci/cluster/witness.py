@@ -1,0 +1,42 @@
+"""Which node's word is taken for the cluster's state: one that is in the cluster and in service."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from include.hci.cluster.facade import Cluster, may_ask_another
+from include.hci.cluster.nodes import ClusterNode, get_cluster_nodes
+from include.hci.cluster.values import NodeState
+from include.hci.powershell.errors import NodeUnreachable, RemotingError
+from include.hci.powershell.shell import Shell
+
+
+def read_from_witness(cluster: Cluster, avoid: Collection[str] = ()) -> tuple[Shell, tuple[ClusterNode, ...]]:
+    """Return a shell on a node that is Up, and the nodes of the cluster as it sees them.
+
+    A node outside the cluster, or only just back in it, shows a storage without disks and without jobs, which must not be taken
+    for a whole one (azure-stack-docs, maintain-servers). Nodes that are paused, and those to ``avoid``, are asked last. Raises
+    NodeUnreachable, naming every node and its reason, when none will do.
+    """
+    shunned = {name.lower() for name in avoid}
+    reasons: list[str] = []
+    second_best: tuple[Shell, tuple[ClusterNode, ...]] | None = None
+    for name in sorted(cluster.nodes, key=lambda node: node.lower() in shunned):
+        shell = cluster.on(name)
+        try:
+            nodes = get_cluster_nodes(shell)
+        except RemotingError as error:
+            if not may_ask_another(error, changes=False):
+                raise
+            reasons.append(f"{name}: {error.detail}")
+            continue
+        state = next((node.state for node in nodes if node.name.lower() == name.lower()), NodeState.UNKNOWN)
+        if state is NodeState.UP and name.lower() not in shunned:
+            return shell, nodes
+        if state in (NodeState.UP, NodeState.PAUSED):
+            second_best = second_best or (shell, nodes)
+        else:
+            reasons.append(f"{name} is {state}")
+    if second_best is not None:
+        return second_best
+    raise NodeUnreachable(f"no node of {cluster.name} could tell its state ({'; '.join(reasons)})")

@@ -1,0 +1,27 @@
+"""How many nodes may fail before a run stops."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Whether the failure budget allows going on, and why."""
+
+    allows: bool
+    why: str
+
+
+def failure_budget(limit: int, failed: Collection[str], broken: Collection[str] = ()) -> Budget:
+    """Return whether another node may be begun.
+
+    ``failed`` nodes failed in this run, ``broken`` ones were out of service before it. A run stops when one more than ``limit``
+    of them are lost (windows-powershell-docs, Invoke-CauRun: MaxFailedNodes).
+    """
+    lost = sorted({name.lower(): name for name in (*broken, *failed)}.values(), key=str.lower)
+    if not lost:
+        return Budget(True, f"no node has failed, {limit} may")
+    said = f"{', '.join(lost)} {'is' if len(lost) == 1 else 'are'} lost, max_failed_nodes is {limit}"
+    return Budget(len(lost) <= limit, said)

@@ -1,0 +1,306 @@
+"""The end of a run, whatever way it ended: make safe, undo what this run left, give the lock back, and name what is left.
+
+It never stops half-way: what cannot be undone is named with the command to type, and the next thing is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from include.hci.cluster.cau import NAMESPACE, LockClass, get_lock_holders
+from include.hci.cluster.facade import Cluster
+from include.hci.cluster.nodes import ClusterNode
+from include.hci.cluster.storage import get_fault_domains
+from include.hci.cluster.values import NodeState
+from include.hci.cluster.witness import read_from_witness
+from include.hci.policy.gates import find_node
+from include.hci.powershell.errors import CommandFailed, RemotingError
+from include.hci.report import events as ev
+from include.hci.report.facts import OpenRestart, RunFacts
+from include.hci.steps.actions import LeaveMaintenance, Note, ReleaseRunLock, ResumeNode
+from include.hci.steps.answer import NodeAnswer, open_orders, read_answer, restarted
+from include.hci.steps.base import LOCKABLE, BaseStep
+from include.hci.steps.context import StepContext
+from include.hci.steps.decisions import Act, Action, Clock, Decision, Done, Scene, Wait
+from include.hci.steps.work import ReleaseUpdater
+
+#: How long the end of a run waits for a node, or for the whole cluster, to answer.
+PATIENCE = timedelta(minutes=5)
+#: How often each thing is tried.
+MOST_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """Something that could not be undone: what, why, and the command to type."""
+
+    what: str
+    why: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConcludeFacts:
+    """What is still as this run left it.
+
+    ``silence`` is why the cluster could not be read at all. ``run_locks`` and ``node_locks``: nodes on which our lock objects
+    stand; ``unread``: nodes whose lock objects could not be read, with the reason. ``tries`` and ``given_up`` by subject.
+    ``orders``: restarts of paused nodes that were ordered and not seen, with the nodes' own ``answers``.
+    """
+
+    nodes: tuple[ClusterNode, ...]
+    changes: RunFacts
+    began: datetime
+    silence: str = ""
+    in_maintenance: frozenset[str] = frozenset()
+    leaving_maintenance: frozenset[str] = frozenset()
+    run_locks: tuple[str, ...] = ()
+    node_locks: tuple[str, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
+    tries: Mapping[str, int] = field(default_factory=dict)
+    given_up: Mapping[str, Remainder] = field(default_factory=dict)
+    undone: tuple[str, ...] = ()
+    orders: Mapping[str, OpenRestart] = field(default_factory=dict)
+    answers: Mapping[str, NodeAnswer] = field(default_factory=dict)
+
+
+class Conclude(BaseStep[ConcludeFacts]):
+    """Ends 'clean', or 'left-work' with what a person has to do."""
+
+    name: ev.StepName = "conclude"
+
+    def __init__(self, context: StepContext, clock: Clock) -> None:
+        super().__init__(context)
+        self._clock = clock
+        self._began: datetime | None = None
+        self.tries: dict[str, int] = {}
+        self.given_up: dict[str, Remainder] = {}
+        self.undone: list[str] = []
+
+    def observe(self, cluster: Cluster) -> ConcludeFacts:
+        """Read what is left; a cluster that does not answer is a finding, not an error."""
+        self._began = self._began or self._clock()
+        changes = self.changes
+        shared = (MappingProxyType(dict(self.tries)), MappingProxyType(dict(self.given_up)), tuple(self.undone))
+        try:
+            shell, nodes = read_from_witness(cluster, avoid=tuple(changes.paused))
+            domains = get_fault_domains(shell) if changes.in_maintenance else ()
+        except RemotingError as error:
+            return ConcludeFacts((), changes, self._began, error.detail, frozenset(), frozenset(), (), (), {}, *shared)
+        held: dict[LockClass, list[str]] = {"MSFT_CAURun": [], "MSFT_CAUNode": []}
+        unread: dict[str, str] = {}
+        for node in nodes:
+            if node.state not in LOCKABLE:
+                unread[node.name] = f"the node is {node.state}"
+                continue
+            try:
+                for kind, names in held.items():
+                    holders = get_lock_holders(cluster.on(node.name), node.name, kind)
+                    names.extend(node.name for holder in holders if holder.guid == self.context.guid)
+            except (RemotingError, ValueError) as error:
+                unread[node.name] = str(error)
+        maintained = frozenset(domain.name.lower() for domain in domains if domain.in_maintenance)
+        leaving = frozenset(domain.name.lower() for domain in domains if domain.leaves_maintenance)
+        run, node_locks = tuple(held["MSFT_CAURun"]), tuple(held["MSFT_CAUNode"])
+        restarts = {name: open_orders(self.context.record, name) for name in changes.paused}
+        orders = {name: found[-1] for name, found in restarts.items() if found}
+        running = {node.name for node in nodes if node.state in LOCKABLE}
+        answers = {name: read_answer(cluster, name) for name in orders if name in running}
+        return ConcludeFacts(
+            nodes, changes, self._began, "", maintained, leaving, run, node_locks, unread, *shared, orders, answers
+        )
+
+    def decide(self, facts: ConcludeFacts, now: datetime) -> Decision:
+        """Do the next thing that is still to be undone: nodes first, the lock last."""
+        if facts.silence:
+            if now - facts.began < PATIENCE:
+                return Wait(f"the cluster does not answer: {facts.silence}")
+            remainder = self._unreadable(facts)
+            return self._give_up(remainder) if remainder else self._end(facts)
+        for name in facts.changes.paused:
+            decision = None if f"node {name}" in facts.given_up else self._resume(facts, name, now)
+            if decision:
+                return decision
+        for name in facts.node_locks:
+            action = ReleaseUpdater(self.context, name)
+            command = _remove_command("MSFT_CAUNode", str(self.context.guid), name)
+            if decision := self._attempt(
+                facts, f"updater {name}", action, f"MSFT_CAUNode of this run on {name}", command
+            ):
+                return decision
+        if facts.run_locks:
+            return self._release(facts)
+        for name in facts.changes.lock_nodes:
+            if name in facts.unread and f"lock {name}" not in facts.given_up:
+                command = _remove_command("MSFT_CAURun", str(self.context.guid), name)
+                why = f"{facts.unread[name]}; it disappears by itself after an hour without activity"
+                return self._give_up((f"lock {name}", Remainder(f"the run lock on {name}", why, command)))
+        return self._end(facts)
+
+    def refused(self, action: Action, error: CommandFailed, facts: ConcludeFacts, now: datetime) -> Decision | None:
+        """What is refused is tried again a few times; it never stops the rest."""
+        return Wait(f"'{action.describe()}' was refused: {error.detail}")
+
+    def events(self, facts: ConcludeFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
+        """Put on record that the lock is gone, where it is."""
+        kept = facts.silence or any(key.startswith("lock ") for key in facts.given_up)
+        if kept or facts.changes.lock_guid is None:
+            return ()
+        return (ev.LockReleased(guid=str(self.context.guid)),)
+
+    def _resume(self, facts: ConcludeFacts, name: str, now: datetime) -> Decision | None:
+        failback = self.context.options.failback_mode
+        command = f"Resume-ClusterNode -Name {name} -Failback {failback}"
+        key, what = f"node {name}", f"{name} is paused by this run"
+        node = find_node(facts.nodes, name)
+        if node is None:
+            return self._give_up((key, Remainder(what, "the cluster has no such node any more", command)))
+        if node.kept_out:
+            cleared = f"Start-ClusterNode -Name {name} -ClearQuarantine, then {command}"
+            by_hand = cleared if node.kept_out == "quarantined" else command
+            return self._give_up((key, Remainder(what, f"the node is {node.kept_out}", by_hand)))
+        if name in facts.changes.in_maintenance:
+            if name.lower() in facts.leaving_maintenance:
+                return Wait(f"the disks of {name} are leaving maintenance mode")
+            if name.lower() in facts.in_maintenance:
+                by_hand = f"Get-StorageScaleUnit -FriendlyName {name} | Disable-StorageMaintenanceMode; {command}"
+                return self._attempt(
+                    facts, key, LeaveMaintenance(name), f"the disks of {name} are in maintenance mode", by_hand
+                )
+            seen = (ev.MaintenanceLeft(step=self.name, node=name),)
+            return Act(Note(f"the disks of {name} are in service", seen), "they left maintenance mode")
+        if name in facts.orders and (waiting := self._await_restart(facts, name, now)):
+            return waiting
+        if node.is_up:
+            undone = f"{name} was resumed"
+            seen_up = (ev.Resumed(step=self.name, node=name, failback_mode=failback), ev.Undone(node=name, what=undone))
+            return Act(_Remember(self, undone, Note(f"{name} is Up", seen_up)), "it is in service again")
+        if node.state is NodeState.PAUSED:
+            return self._attempt(facts, key, ResumeNode(name, failback, self.name), what, command)
+        until = max(facts.began + PATIENCE, self._restart_ends(facts, name) or facts.began)
+        if now < until:
+            return Wait(f"{name} is {node.state}: it is resumed as soon as it is back", deadline=None)
+        return self._give_up((key, Remainder(what, f"the node is {node.state}", command)))
+
+    def _await_restart(self, facts: ConcludeFacts, name: str, now: datetime) -> Decision | None:
+        answer, until = facts.answers.get(name, NodeAnswer()), self._restart_ends(facts, name)
+        if answer.boot_time is not None and answer.shows_restart(facts.orders[name]):
+            seen = restarted(name, answer, answer.boot_time, self.name)
+            return Act(Note(f"{name} has restarted", (seen,)), "the restart was not seen before")
+        # A node that is about to go down must not get its roles back.
+        return Wait(f"{name} was told to restart and has not been seen to do so yet") if until and now < until else None
+
+    def _restart_ends(self, facts: ConcludeFacts, name: str) -> datetime | None:
+        order = facts.orders.get(name)
+        limit = timedelta(minutes=self.context.options.reboot_timeout_minutes)
+        return None if order is None else order.ordered_at + limit
+
+    def _release(self, facts: ConcludeFacts) -> Decision:
+        action = ReleaseRunLock(self.context.guid, facts.run_locks)
+        if facts.tries.get("lock", 0) < MOST_TRIES:
+            return Act(_Try(self, "lock", action), "the run is over")
+        open_ones = [name for name in facts.run_locks if f"lock {name}" not in facts.given_up]
+        if not open_ones:
+            return self._end(facts)
+        command = _remove_command("MSFT_CAURun", str(self.context.guid), open_ones[0])
+        remainder = Remainder(
+            f"the run lock on {open_ones[0]}", f"it could not be removed in {MOST_TRIES} tries", command
+        )
+        return self._give_up((f"lock {open_ones[0]}", remainder))
+
+    def _attempt(self, facts: ConcludeFacts, key: str, action: Action, what: str, command: str) -> Decision | None:
+        if key in facts.given_up:
+            return None
+        # Every action of one subject has its own tries: leaving maintenance mode must not use up those of the resume.
+        subject = f"{key}: {action.describe()}"
+        if facts.tries.get(subject, 0) >= MOST_TRIES:
+            return self._give_up(
+                (key, Remainder(what, f"'{action.describe()}' did not help in {MOST_TRIES} tries", command))
+            )
+        return Act(_Try(self, subject, action), "this run must not leave it behind")
+
+    def _give_up(self, remainder: tuple[str, Remainder]) -> Act:
+        key, left = remainder
+        return Act(_GiveUp(self, key, left), left.why)
+
+    def _unreadable(self, facts: ConcludeFacts) -> tuple[str, Remainder] | None:
+        for name in facts.changes.paused:
+            if f"node {name}" not in facts.given_up:
+                command = f"Resume-ClusterNode -Name {name} -Failback {self.context.options.failback_mode}"
+                return f"node {name}", Remainder(f"{name} is paused by this run", facts.silence, command)
+        for name in facts.changes.lock_nodes:
+            if f"lock {name}" not in facts.given_up:
+                command = _remove_command("MSFT_CAURun", str(self.context.guid), name)
+                return f"lock {name}", Remainder(f"the run lock on {name}", facts.silence, command)
+        return None
+
+    def _end(self, facts: ConcludeFacts) -> Done:
+        left = [{"what": item.what, "why": item.why, "command": item.command} for item in facts.given_up.values()]
+        released = not facts.silence and not any(key.startswith("lock ") for key in facts.given_up)
+        details = {"undone": list(facts.undone), "left": left, "lock_released": released}
+        if left:
+            return Done(
+                "left-work", "; ".join(f"{item.what} ({item.why})" for item in facts.given_up.values()), details
+            )
+        said = "; ".join(facts.undone) or "nothing was left to undo"
+        return Done("clean", f"{said}; the run lock is released", details)
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """Counts a try, then does ``action``."""
+
+    step: Conclude
+    subject: str
+    action: Action
+
+    def describe(self) -> str:
+        return self.action.describe()
+
+    def perform(self, scene: Scene) -> None:
+        self.step.tries[self.subject] = self.step.tries.get(self.subject, 0) + 1
+        self.action.perform(scene)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remember:
+    """Does ``action`` and remembers what it undid."""
+
+    step: Conclude
+    undone: str
+    action: Action
+
+    def describe(self) -> str:
+        return self.action.describe()
+
+    def perform(self, scene: Scene) -> None:
+        self.action.perform(scene)
+        self.step.undone.append(self.undone)
+
+
+@dataclass(frozen=True, slots=True)
+class _GiveUp:
+    """Puts on record what is left for a person."""
+
+    step: Conclude
+    subject: str
+    left: Remainder
+
+    def describe(self) -> str:
+        return f"leave to a person: {self.left.what}"
+
+    def perform(self, scene: Scene) -> None:
+        node = self.subject.partition(" ")[2] or None
+        event = ev.Left(node=node, what=self.left.what, why=self.left.why, command=self.left.command)
+        scene.record.add(event, scene.clock())
+        self.step.given_up[self.subject] = self.left
+
+
+def _remove_command(kind: LockClass, guid: str, node: str) -> str:
+    return (
+        f"On {node}: Get-CimInstance -Namespace {NAMESPACE} -ClassName {kind}"
+        f" -Filter \"OrchestratorGuid='{guid}'\" | Remove-CimInstance"
+    )

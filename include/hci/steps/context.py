@@ -1,0 +1,70 @@
+"""What every step of a run shares, and how long each step may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid5
+
+from include.hci.policy.plan import Plan
+from include.hci.report.events import StepName
+from include.hci.report.record import RunRecord
+from include.hci.settings import RunOptions
+
+#: The name space of run locks: the same cluster and run id give the same GUID on every try, so a retry knows its own lock.
+LOCK_NAMESPACE = UUID("6f3a2a58-8a43-5d0e-9c39-0b8f1f3d7c11")
+
+
+def orchestrator_guid(cluster: str, run_id: str) -> UUID:
+    """Return the OrchestratorGuid under which the run ``run_id`` locks ``cluster``."""
+    return uuid5(LOCK_NAMESPACE, f"{cluster.lower()}/{run_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What every step of one run knows. ``plan`` is None until the run has been planned."""
+
+    cluster: str
+    run_id: str
+    options: RunOptions
+    record: RunRecord
+    plan: Plan | None = None
+
+    @property
+    def guid(self) -> UUID:
+        """The run's OrchestratorGuid."""
+        return orchestrator_guid(self.cluster, self.run_id)
+
+    def require_plan(self) -> Plan:
+        """Return the plan; raises ValueError when the run has none yet."""
+        if self.plan is None:
+            raise ValueError(f"Run {self.run_id} of {self.cluster} has no plan yet. Plan it before a node is touched.")
+        return self.plan
+
+
+#: Steps that only read or make safe, in minutes; the others have an option of their own.
+_MINUTES = {"readiness": 15, "scan": 60, "take_lock": 10, "turn": 60, "resume": 60, "verify": 120, "conclude": 30}
+#: What a restart step may need beside the restarts themselves: reading, waiting for servicing, one more order.
+_SLACK = timedelta(minutes=10)
+
+
+def deadline_for(name: StepName, options: RunOptions) -> timedelta:
+    """Return how long the step ``name`` may take before it gives up, all its rounds together."""
+    match name:
+        case "drain":
+            return timedelta(minutes=options.drain_timeout_minutes)
+        case "stage":
+            return timedelta(minutes=options.install_timeout_minutes)
+        case "install":
+            return options.max_passes_per_node * timedelta(minutes=options.install_timeout_minutes)
+        case "restart":
+            one_pass = timedelta(minutes=options.reboot_timeout_minutes + options.install_timeout_minutes)
+            return options.max_passes_per_node * (one_pass + _SLACK)
+        case "resync":
+            return timedelta(minutes=options.resync_timeout_minutes)
+    return timedelta(minutes=_MINUTES.get(name, 60))
+
+
+def poll_for(name: StepName) -> timedelta:
+    """Return the time between two reads of the step ``name`` in production."""
+    return timedelta(seconds=30 if name == "resync" else 10)

@@ -1,0 +1,178 @@
+"""Draining: pausing a node and waiting until its roles run elsewhere. Only one node at a time, and only whole storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from include.hci.cluster.facade import Cluster
+from include.hci.cluster.lock import LockState
+from include.hci.cluster.nodes import ClusterGroup, ClusterNode, get_cluster_quorum, get_cluster_resources
+from include.hci.cluster.values import DrainStatus, NodeState
+from include.hci.policy.gates import StorageFacts, find_node, quorum_reason, running_roles, storage_reasons
+from include.hci.policy.progress import Progress
+from include.hci.policy.resync import resync_progress
+from include.hci.powershell.errors import CommandFailed
+from include.hci.report import events as ev
+from include.hci.report.values import Problem
+from include.hci.steps.actions import SuspendNode
+from include.hci.steps.base import NodeStep, read_lock, read_members, read_storage
+from include.hci.steps.context import StepContext
+from include.hci.steps.decisions import Act, Action, Decision, Done, Stop, Wait
+from include.hci.steps.gates import lock_decision, others_out
+
+#: ERROR_CLUSTER_SPACE_DEGRADED: the operating system's own safety check on a pause.
+SPACE_DEGRADED = 5987
+#: How long a refused pause is left alone before it is asked for again.
+ASK_AGAIN_AFTER = timedelta(minutes=1)
+#: The node is paused already, or its drain is under way: reading it again tells.
+_ALREADY = (5070, 5962)
+
+
+@dataclass(frozen=True, slots=True)
+class DrainFacts:
+    """The node, its running roles, and everything that forbids to take it out.
+
+    ``roles_before``: how many roles it had when this run began to drain it. ``others``: nodes that are out beside it and beside
+    those that the plan found so. ``ordered``: this very try of the step has ordered the drain. ``storage`` and
+    ``quorum_reason`` are read only while the node is still Up. ``refused_at``: when the cluster last refused the pause.
+    """
+
+    node: ClusterNode | None
+    roles: tuple[ClusterGroup, ...]
+    roles_before: int
+    paused_by_run: bool
+    ordered: bool
+    others: tuple[ClusterNode, ...]
+    lock: LockState
+    storage: StorageFacts = field(default_factory=StorageFacts)
+    quorum_reason: str = ""
+    refused_at: datetime | None = None
+
+
+class Drain(NodeStep[DrainFacts]):
+    """Over when the node is Paused, its drain Completed and no running role is left on it."""
+
+    name: ev.StepName = "drain"
+
+    def __init__(self, context: StepContext, node: str) -> None:
+        super().__init__(context, node)
+        self._orders_before = len(self.since_resume(ev.Pausing))
+        self._refused_at: datetime | None = None
+
+    def observe(self, cluster: Cluster) -> DrainFacts:
+        """Read the cluster from another node."""
+        shell, members = read_members(cluster, avoid=(self.node,))
+        node = find_node(members.nodes, self.node)
+        roles = running_roles(members.groups, self.node)
+        plan = self.context.plan
+        up = node is not None and node.is_up
+        orders = self.since_resume(ev.Pausing)
+        before = {role for order in orders for role in order.event.roles}
+        reason = ""
+        if up:
+            reason = quorum_reason(members.nodes, self.node, get_cluster_quorum(shell), get_cluster_resources(shell))
+        return DrainFacts(
+            node=node,
+            roles=roles,
+            roles_before=len(before) if orders else len(roles),
+            paused_by_run=self.node in self.changes.paused,
+            ordered=len(orders) > self._orders_before,
+            others=others_out(members.nodes, self.node, plan.already_out if plan else ()),
+            lock=read_lock(cluster, self.context, members),
+            storage=read_storage(shell) if up else StorageFacts(),
+            quorum_reason=reason,
+            refused_at=self._refused_at,
+        )
+
+    def decide(self, facts: DrainFacts, now: datetime) -> Decision:
+        """Pause it when nothing speaks against it, then watch the roles move."""
+        node, name = facts.node, self.node
+        if node is None or node.state is NodeState.DOWN or node.kept_out:
+            state = "not in the cluster" if node is None else node.kept_out or str(node.state)
+            return Stop(_problem(f"{name} cannot be drained: it is {state}.", "Bring the node up, then start again."))
+        if node.state is NodeState.PAUSED and not facts.paused_by_run:
+            advice = f"Resume it (Resume-ClusterNode -Name {name} -Failback Immediate), or leave it out of the run."
+            return Stop(_problem(f"{name} was paused by somebody else: this run leaves it as found.", advice))
+        if gate := lock_decision(facts.lock, self.name):
+            return gate
+        if node.state is NodeState.PAUSED:
+            return self._watch(node, facts)
+        if not node.is_up:
+            return Wait(f"{name} is {node.state}")
+        if facts.others:
+            return _others(name, facts.others)
+        if facts.quorum_reason:
+            return Stop(
+                _problem(
+                    f"{name} cannot be drained: {facts.quorum_reason}.", "Bring the other nodes and the witness online."
+                )
+            )
+        if reasons := storage_reasons(facts.storage):
+            said = f"the storage is not whole, so {name} must not leave: {'; '.join(reasons)}"
+            return Wait(said, resync_progress(facts.storage.open_jobs))
+        if facts.refused_at is not None and now - facts.refused_at < ASK_AGAIN_AFTER:
+            return self._degraded()
+        roles = tuple(role.name for role in facts.roles)
+        return Act(SuspendNode(name, roles, str(node.state)), f"{len(roles)} roles run on {name}")
+
+    def refused(self, action: Action, error: CommandFailed, facts: DrainFacts, now: datetime) -> Decision | None:
+        """A pause that the storage forbids is tried again; one that has happened already is watched."""
+        if error.has_code(SPACE_DEGRADED):
+            self._refused_at = now
+            return self._degraded()
+        if any(error.has_code(code) for code in _ALREADY):
+            return Wait(f"{self.node} is being drained already")
+        return None
+
+    def events(self, facts: DrainFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
+        """Put on record that it is drained, or that it was found paused."""
+        if isinstance(decision, Done):
+            return (ev.Drained(node=self.node, roles_moved=facts.roles_before),)
+        if facts.node is not None and facts.node.state is NodeState.PAUSED and not facts.paused_by_run:
+            return (ev.FoundPaused(node=self.node, state=str(facts.node.state)),)
+        return ()
+
+    def _degraded(self) -> Wait:
+        return Wait(
+            f"the cluster refuses to drain {self.node} while storage is degraded (5987)",
+            on_deadline=_problem(
+                f"{self.node} was not drained: the cluster refused it for degraded storage all the time.",
+                "Look at Get-VirtualDisk and Get-StorageJob; nothing has been changed on the node.",
+                "5987",
+            ),
+        )
+
+    def _watch(self, node: ClusterNode, facts: DrainFacts) -> Decision:
+        name, left = self.node, facts.roles
+        blockers = "; ".join(role.describe() for role in left)
+        blocked = _problem(
+            f"{name} could not be drained: {blockers or 'the cluster names no role'}.",
+            "Move or stop these roles by hand (Move-ClusterGroup), or resume the node:"
+            f" Resume-ClusterNode -Name {name} -Failback Immediate",
+        )
+        match node.drain:
+            case DrainStatus.COMPLETED if not left:
+                return Done("drained", f"{name} is Paused, its drain is Completed and no role runs on it")
+            case DrainStatus.FAILED if facts.ordered:
+                return Stop(blocked)
+            case DrainStatus.FAILED | DrainStatus.NOT_INITIATED:
+                again = SuspendNode(name, tuple(role.name for role in left), str(node.state))
+                return Act(again, f"it is paused, but its drain is {node.drain}")
+        moved = max(0, facts.roles_before - len(left))
+        progress = Progress(f"drain of {name}", moved, max(facts.roles_before, len(left)), "roles")
+        if node.drain is DrainStatus.COMPLETED:
+            return Wait(f"the drain is over, but on {name} still runs {blockers}", progress, on_deadline=blocked)
+        return Wait(f"{name} is being drained", progress, on_deadline=blocked)
+
+
+def _others(name: str, others: tuple[ClusterNode, ...]) -> Decision:
+    listed = ", ".join(f"{other.name} is {other.state}" for other in others)
+    if any(other.state in (NodeState.DOWN, NodeState.PAUSED) for other in others):
+        advice = "Bring that node back (Resume-ClusterNode), then clear this node's 'turn' with everything downstream."
+        return Stop(_problem(f"{name} is not drained, because another node is out of service: {listed}.", advice))
+    return Wait(f"only one node may be out of service: {listed}")
+
+
+def _problem(title: str, next_action: str, code: str | None = None) -> Problem:
+    return Problem(title=title, next_action=next_action, code=code, retry_is_safe=True)

@@ -1,0 +1,70 @@
+"""Making a step by its name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from include.hci.report.events import StepName
+from include.hci.steps.conclude import Conclude
+from include.hci.steps.context import StepContext
+from include.hci.steps.decisions import Clock
+from include.hci.steps.drain import Drain
+from include.hci.steps.engine import Step
+from include.hci.steps.install import Install
+from include.hci.steps.readiness import Readiness
+from include.hci.steps.restart import Restart
+from include.hci.steps.resume import Resume
+from include.hci.steps.resync import Resync
+from include.hci.steps.scan import Scan
+from include.hci.steps.stage import Stage
+from include.hci.steps.take_lock import TakeLock
+from include.hci.steps.turn import Turn
+from include.hci.steps.verify import Verify
+
+#: The steps of one node in their order.
+NODE_STEPS: tuple[StepName, ...] = ("turn", "drain", "install", "restart", "resume", "resync")
+
+
+def utc_now() -> datetime:
+    """Return the present time."""
+    return datetime.now(UTC)
+
+
+def make_step(name: StepName, context: StepContext, node: str | None = None, clock: Clock = utc_now) -> Step[Any]:
+    """Return the step ``name`` of the run in ``context``.
+
+    ``clock`` is the one that the step's runner uses. Raises ValueError for a name that is no step, and when ``node`` is missing
+    for a step of one node or given for one of the whole cluster.
+    """
+    if name in ("readiness", "take_lock", "verify", "conclude"):
+        if node is not None:
+            raise ValueError(f"The step {name} is about the whole cluster: it takes no node.")
+        match name:
+            case "readiness":
+                return Readiness(context)
+            case "take_lock":
+                return TakeLock(context)
+            case "verify":
+                return Verify(context, clock)
+        return Conclude(context, clock)
+    if node is None:
+        raise ValueError(f"The step {name} is about one node: name it.")
+    match name:
+        case "scan":
+            return Scan(context, node)
+        case "stage":
+            return Stage(context, node)
+        case "turn":
+            return Turn(context, node)
+        case "drain":
+            return Drain(context, node)
+        case "install":
+            return Install(context, node, clock)
+        case "restart":
+            return Restart(context, node, clock)
+        case "resume":
+            return Resume(context, node)
+        case "resync":
+            return Resync(context, node, clock)
+    raise ValueError(f"There is no step called {name}.")

@@ -1,0 +1,38 @@
+"""Planning: the nodes in their order with what each one gets, read once and kept for the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from include.hci.cluster.facade import Cluster
+from include.hci.policy.estimates import estimate_node
+from include.hci.policy.order import order_nodes
+from include.hci.policy.plan import Plan, make_plan
+from include.hci.report import events as ev
+from include.hci.steps.base import read_members
+from include.hci.steps.context import StepContext
+from include.hci.steps.work import refs
+
+
+def plan_run(cluster: Cluster, context: StepContext, scans: Mapping[str, Mapping[str, Any]], now: datetime) -> Plan:
+    """Read the nodes and their roles and return the plan, which is on record then.
+
+    ``scans`` maps node names to the ``Done.details`` of their scan steps. Raises what the shell raises.
+    """
+    _, members = read_members(cluster)
+    options = context.options
+    order = order_nodes([node.name for node in members.nodes], members.groups, options.node_order)
+    per_node = estimate_node()
+    plan = make_plan(cluster.name, now, members.nodes, scans, order, options.max_failed_nodes, per_node)
+    working = [node for node in plan.nodes if node.has_work]
+    event = ev.Planned(
+        order=tuple(node.name for node in plan.nodes),
+        updates={node.name: refs(node.updates) for node in plan.nodes},
+        why={node.name: node.skip or order.why[node.name] for node in plan.nodes},
+        max_failed_nodes=plan.max_failed_nodes,
+        estimated_minutes=round(len(working) * per_node.total_seconds() / 60, 1),
+    )
+    context.record.add(event, now)
+    return plan

@@ -1,0 +1,218 @@
+"""Restarting a drained node, and everything that comes up after it: proof by a later boot time, then scan and install again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from include.hci.cluster.facade import Cluster
+from include.hci.cluster.machine import get_operating_system, get_windows_version
+from include.hci.cluster.nodes import ClusterNode
+from include.hci.cluster.storage import VirtualDisk, get_fault_domains, get_virtual_disks
+from include.hci.cluster.values import NodeState, squeeze
+from include.hci.policy.gates import find_node
+from include.hci.policy.progress import show_duration
+from include.hci.powershell.errors import CommandFailed
+from include.hci.report import events as ev
+from include.hci.report.facts import OpenRestart
+from include.hci.report.values import Problem
+from include.hci.steps.actions import EnterMaintenance, RestartNode
+from include.hci.steps.answer import NodeAnswer, open_orders, read_answer, restarted
+from include.hci.steps.base import NodeStep, read_members
+from include.hci.steps.context import StepContext
+from include.hci.steps.decisions import Act, Action, Clock, Decision, Done, Scene, Stop, Wait
+from include.hci.steps.install import Install, InstallFacts
+from include.hci.steps.work import Work
+
+#: A node that still answers with its old boot time this long after the order of an earlier try has not heeded it: that try may
+#: have died between putting the order on record and sending it. No try gives the order twice by itself.
+ORDER_AGAIN_AFTER = timedelta(minutes=5)
+#: What a virtual disk must not be when one more server is taken away: its data would be gone or offline.
+_UNSAFE = frozenset({"detached", "noredundancy", "lostcommunication", "nonrecoverableerror", "error"})
+
+
+@dataclass(frozen=True, slots=True)
+class RestartFacts:
+    """The node, its answer, and the order to restart that is still open, if any.
+
+    ``install`` is read only while no order is open. ``order`` is the last one that is open; ``orders``: how often this try of
+    the step has given one. ``restarts``: how often the node was restarted since this run paused it.
+    """
+
+    node: ClusterNode | None
+    answer: NodeAnswer
+    restarts: int = 0
+    order: OpenRestart | None = None
+    orders: int = 0
+    install: InstallFacts | None = None
+    manual_maintenance: bool = False
+    in_maintenance: bool = False
+    disks: tuple[VirtualDisk, ...] = field(default=())
+
+
+class Restart(NodeStep[RestartFacts]):
+    """Ends 'restarted' or 'skipped'."""
+
+    name: ev.StepName = "restart"
+
+    def __init__(self, context: StepContext, node: str, clock: Clock) -> None:
+        super().__init__(context, node)
+        self._clock = clock
+        self.work = Work()
+        self.install = Install(context, node, clock, self.work)
+        # The install that follows a restart belongs to this step in the record.
+        self.install.name = self.name
+        self._orders_before = len(open_orders(self.context.record, self.node))
+
+    def observe(self, cluster: Cluster) -> RestartFacts:
+        """Read the cluster from another node, and the node itself as far as it answers."""
+        shell, members = read_members(cluster, avoid=(self.node,))
+        node = find_node(members.nodes, self.node)
+        restarts = len(self.since_resume(ev.Restarted))
+        orders = open_orders(self.context.record, self.node)
+        if orders:
+            own = len(orders) - self._orders_before
+            return RestartFacts(node, read_answer(cluster, self.node), restarts, orders[-1], max(0, own))
+        version = get_windows_version(cluster.on(self.node))
+        domains = get_fault_domains(shell) if version.needs_manual_maintenance else ()
+        return RestartFacts(
+            node=node,
+            answer=NodeAnswer(get_operating_system(cluster.on(self.node)).boot_time, build=version.build),
+            restarts=restarts,
+            install=self.install.facts_of(cluster, members, self._clock()),
+            manual_maintenance=version.needs_manual_maintenance,
+            in_maintenance=any(item.in_maintenance for item in domains if item.name.lower() == self.node.lower()),
+            disks=get_virtual_disks(shell),
+        )
+
+    def decide(self, facts: RestartFacts, now: datetime) -> Decision:
+        """Watch an ordered restart; else install what is left, and restart if that is needed."""
+        back = facts.order is not None and facts.answer.shows_restart(facts.order)
+        if facts.node is not None and facts.node.kept_out and not back:
+            return Stop(
+                Problem(
+                    title=f"{self.node} is {facts.node.kept_out}: the cluster keeps it out.",
+                    next_action="Find out why it left the cluster. Clear a quarantine only then"
+                    f" (Start-ClusterNode -Name {self.node} -ClearQuarantine); the run stops here.",
+                    retry_is_safe=False,
+                )
+            )
+        if facts.order is not None:
+            return self._watch(facts, facts.order, now)
+        if facts.install is None or facts.answer.boot_time is None:
+            return Wait(f"{self.node} does not say since when it runs")
+        decision = self.install.decide(facts.install, now)
+        if not isinstance(decision, Done):
+            return decision
+        if decision.outcome == "restart-needed":
+            return self._order(facts, facts.answer.boot_time)
+        if facts.restarts:
+            times = "once" if facts.restarts == 1 else f"{facts.restarts} times"
+            details = {"restarts": facts.restarts, "build": str(facts.answer.build)}
+            return Done("restarted", f"{self.node} was restarted {times} and has nothing left to install", details)
+        return Done("skipped", f"{self.node} needs no restart")
+
+    def refused(self, action: Action, error: CommandFailed, facts: RestartFacts, now: datetime) -> Decision | None:
+        """What the install says of its own actions holds here too; a restart that is under way already is watched."""
+        if isinstance(action, RestartNode):
+            return (
+                Wait(f"{self.node} answered the order with: {error.detail}")
+                if error.has_code(1115) or error.has_code(1190)
+                else None
+            )
+        return self.install.refused(action, error, facts.install, now) if facts.install else None
+
+    def _order(self, facts: RestartFacts, boot_time: datetime) -> Decision:
+        limit = self.context.options.max_passes_per_node
+        if facts.restarts >= limit:
+            return Stop(
+                Problem(
+                    title=f"{self.node} still needs a restart after {facts.restarts} of them.",
+                    meaning=f"max_passes_per_node is {limit}; more restarts could get the node quarantined.",
+                    next_action="Look at what asks for the restart (servicing log, update history) before trying again.",
+                    retry_is_safe=False,
+                )
+            )
+        unsafe = [disk.describe() for disk in facts.disks if _is_unsafe(disk)]
+        if unsafe:
+            return Wait(f"{self.node} is not restarted while {'; '.join(unsafe)}")
+        if facts.manual_maintenance and not facts.in_maintenance:
+            return Act(EnterMaintenance(self.node), "on this version of Windows pausing does not protect the disks")
+        why = "a restart is needed to finish what was installed, and no role runs on it"
+        return Act(RestartNode(self.node, boot_time, why), why)
+
+    def _watch(self, facts: RestartFacts, order: OpenRestart, now: datetime) -> Decision:
+        name, answer = self.node, facts.answer
+        limit = timedelta(minutes=self.context.options.reboot_timeout_minutes)
+        deadline = order.ordered_at + limit
+        wait = Wait(_restart_wait(name, facts, order), None, deadline, _late(name, facts, order, limit))
+        if answer.boot_time is None or not answer.shows_restart(order):
+            stands_still = answer.boot_time is not None and now - order.ordered_at >= ORDER_AGAIN_AFTER
+            if stands_still and not facts.orders:
+                why = f"{show_duration(now - order.ordered_at)} after the order it answers with its old boot time"
+                return Act(RestartNode(name, order.boot_time_before, why), why)
+            return wait
+        kept_out = facts.node is not None and bool(facts.node.kept_out)
+        up_again = answer.runs("ClusSvc") and facts.node is not None and facts.node.state is NodeState.PAUSED
+        if not kept_out and (not up_again or answer.runs("TrustedInstaller")):
+            return wait
+        seen = restarted(name, answer, answer.boot_time, self.name)
+        return Act(SeeRestart(seen, self.work), f"{name} has restarted: it booted at {answer.boot_time:%H:%M} UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class SeeRestart:
+    """Put a restart that was seen on record, and forget what was known of the node before it."""
+
+    event: ev.Restarted
+    work: Work
+
+    def describe(self) -> str:
+        """Return it as one line."""
+        return f"note the restart of {self.event.node}"
+
+    def perform(self, scene: Scene) -> None:
+        """Write the event."""
+        self.work.forget()
+        scene.record.add(self.event, scene.clock())
+
+
+def _is_unsafe(disk: VirtualDisk) -> bool:
+    return disk.health == "Unhealthy" or any(squeeze(text).replace("-", "") in _UNSAFE for text in disk.operational)
+
+
+def _restart_wait(name: str, facts: RestartFacts, order: OpenRestart) -> str:
+    answer = facts.answer
+    if answer.boot_time is None:
+        return f"{name} restarts and does not answer yet"
+    if not answer.shows_restart(order):
+        return f"{name} was told to restart and has not gone down yet"
+    if not answer.runs("ClusSvc"):
+        return f"{name} is back, its cluster service does not run yet"
+    if answer.runs("TrustedInstaller"):
+        return f"{name} is back, servicing is still at work"
+    return f"{name} is back and {facts.node.state if facts.node else 'not in the cluster'}, not Paused yet"
+
+
+def _late(name: str, facts: RestartFacts, order: OpenRestart, limit: timedelta) -> Problem:
+    answer, took = facts.answer, show_duration(limit)
+    if answer.boot_time is None:
+        return Problem(
+            title=f"Node {name} did not come back within {took} of the order to restart.",
+            meaning=f"It does not answer: {answer.silence}. The node is left paused.",
+            next_action="Check its console (BMC). When it is back, retry the step: it goes on from there.",
+            retry_is_safe=True,
+        )
+    if not answer.shows_restart(order):
+        return Problem(
+            title=f"Node {name} did not restart: boot time is still {answer.boot_time:%Y-%m-%dT%H:%MZ}, {took} after the order.",
+            meaning="The node is left paused.",
+            next_action="Check its console; then retry the step.",
+            retry_is_safe=True,
+        )
+    return Problem(
+        title=f"Node {name} restarted, but was not ready within {took}: {_restart_wait(name, facts, order)}.",
+        meaning="The node is left as it is.",
+        next_action="Look at its services and at the cluster's events; then retry the step.",
+        retry_is_safe=True,
+    )

@@ -1,0 +1,145 @@
+"""Verifying the cluster after the nodes: believed is only what is read now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from include.hci.cluster.facade import Cluster
+from include.hci.cluster.lock import LockState
+from include.hci.cluster.nodes import ClusterNode
+from include.hci.policy.gates import StorageFacts, nodes_out, storage_reasons
+from include.hci.policy.resync import resync_progress
+from include.hci.report import events as ev
+from include.hci.report.values import Problem
+from include.hci.steps.base import BaseStep, read_lock, read_members, read_storage
+from include.hci.steps.context import StepContext
+from include.hci.steps.decisions import Act, Clock, Decision, Done, Stop, Wait
+from include.hci.steps.gates import lock_decision
+from include.hci.steps.reporting import disk_state, job_state
+from include.hci.steps.work import NodeScan, ScanNode, Work, refs
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyFacts:
+    """Nodes, storage and lock now, and the last scan of every node that has been scanned again.
+
+    ``tolerated``: nodes that were out before the run. ``given_up``: nodes that this run has paused and not resumed.
+    """
+
+    nodes: tuple[ClusterNode, ...]
+    storage: StorageFacts
+    lock: LockState
+    scans: Mapping[str, NodeScan]
+    began: datetime
+    tolerated: tuple[str, ...] = ()
+    given_up: frozenset[str] = frozenset()
+
+
+#: How long nodes and storage may take to settle after the last node; each one had its own time before.
+PATIENCE = timedelta(minutes=30)
+
+
+class Verify(BaseStep[VerifyFacts]):
+    """Ends 'verified'; stops when a node still needs something or the builds differ."""
+
+    name: ev.StepName = "verify"
+
+    def __init__(self, context: StepContext, clock: Clock) -> None:
+        super().__init__(context)
+        self._clock = clock
+        self._began: datetime | None = None
+        self._works: dict[str, Work] = {}
+
+    def observe(self, cluster: Cluster) -> VerifyFacts:
+        """Read nodes, storage and lock."""
+        self._began = self._began or self._clock()
+        shell, members = read_members(cluster)
+        scans = {node: work.scan for node, work in self._works.items() if work.scan is not None}
+        plan = self.context.plan
+        return VerifyFacts(
+            nodes=members.nodes,
+            storage=read_storage(shell),
+            lock=read_lock(cluster, self.context, members),
+            scans=MappingProxyType(scans),
+            began=self._began,
+            tolerated=plan.already_out if plan else (),
+            given_up=frozenset(self.changes.paused),
+        )
+
+    def decide(self, facts: VerifyFacts, now: datetime) -> Decision:
+        """Wait for nodes and storage, scan every node once more, compare."""
+        until = facts.began + PATIENCE
+        out = nodes_out(facts.nodes, tolerated=facts.tolerated)
+        if out:
+            listed = ", ".join(f"{node.name} is {node.state}" for node in out)
+            problem = _not_well(f"not every node is Up: {listed}")
+            given_up = any(node.name in facts.given_up for node in out)
+            return Stop(problem) if given_up else Wait(f"not every node is Up: {listed}", None, until, problem)
+        if reasons := storage_reasons(facts.storage):
+            said = f"the storage is not whole: {'; '.join(reasons)}"
+            return Wait(said, resync_progress(facts.storage.open_jobs), until, _not_well(said))
+        if gate := lock_decision(facts.lock, self.name):
+            return gate
+        up = [node.name for node in facts.nodes if node.is_up]
+        for node in up:
+            if node not in facts.scans:
+                work = self._works.setdefault(node, Work())
+                return Act(
+                    ScanNode(self.context, node, work, self.name, release=True),
+                    "a last scan tells whether anything is left",
+                )
+        problems = _problems({node: facts.scans[node] for node in up})
+        if problems:
+            return Stop(
+                Problem(
+                    title=f"The cluster is not up to date: {'; '.join(problems)}.",
+                    meaning="Every node is Up and the storage is whole.",
+                    next_action="Look at the nodes' results in the report; start another run when the cause is removed.",
+                    retry_is_safe=True,
+                )
+            )
+        builds = {node: str(scan.version.build) for node, scan in facts.scans.items()}
+        common = ", ".join(sorted(set(builds.values())))
+        return Done(
+            "verified",
+            f"all {len(up)} nodes are Up with build {common}, nothing is left to install",
+            {"builds": builds},
+        )
+
+    def events(self, facts: VerifyFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
+        """Put what every node has now, and the storage, on record."""
+        nodes = tuple(
+            ev.Verified(node=node, build=str(scan.version.build), remaining=refs(scan.selection.updates))
+            for node, scan in facts.scans.items()
+        )
+        after = ev.StorageRead(
+            step=self.name,
+            moment="after",
+            virtual_disks=tuple(map(disk_state, facts.storage.disks)),
+            jobs=tuple(map(job_state, facts.storage.open_jobs)),
+        )
+        return (*nodes, after)
+
+
+def _not_well(said: str) -> Problem:
+    return Problem(
+        title=f"The cluster is not well after the run: {said}.",
+        next_action="Look at the nodes' results in the report and at the cluster; what this run left is undone at its end.",
+        retry_is_safe=True,
+    )
+
+
+def _problems(scans: Mapping[str, NodeScan]) -> list[str]:
+    problems = [
+        f"{node} still needs {', '.join(update.label for update in scan.selection.updates)}"
+        for node, scan in scans.items()
+        if scan.selection.updates
+    ]
+    problems += [f"{node} still waits for a restart" for node, scan in scans.items() if scan.restart_pending]
+    if len({scan.version.build for scan in scans.values()}) > 1:
+        listed = ", ".join(f"{node} {scan.version.build}" for node, scan in scans.items())
+        problems.append(f"the nodes have different builds ({listed})")
+    return problems

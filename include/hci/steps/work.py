@@ -1,0 +1,299 @@
+"""Scanning, downloading and installing on one node, and what a step knows of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from include.hci.cluster.facade import Cluster
+from include.hci.cluster.machine import WindowsVersion, get_services, get_windows_version
+from include.hci.cluster.updater import CauProviderUpdater, NodeUpdater
+from include.hci.cluster.updates import Update, UpdateResult
+from include.hci.policy.selection import Selection, feature_criteria, select_updates
+from include.hci.powershell.errors import CommandFailed, RemotingError
+from include.hci.powershell.records import ErrorRecord
+from include.hci.report import events as ev
+from include.hci.report.record import RunRecord
+from include.hci.report.values import ExcludedUpdate, UpdateRef
+from include.hci.report.values import UpdateResult as ReportedResult
+from include.hci.steps.context import StepContext
+from include.hci.steps.decisions import Scene
+
+
+class UpdaterUnusable(RemotingError):
+    """The node updater cannot be used on a node."""
+
+    title = "No way to install updates"
+    default_next_action = (
+        "Check that the Failover-Clustering feature is whole on the node, and that no policy blocks its WMI provider."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeScan:
+    """What a scan of one node gave; ``servicing``: the node was installing or cleaning up at the time, whoever asked for it."""
+
+    selection: Selection
+    restart_pending: bool
+    version: WindowsVersion
+    servicing: bool
+    at: datetime
+
+
+@dataclass(slots=True)
+class Work:
+    """What one running step knows of the updates of its node; after a crash it begins with a scan again.
+
+    ``passes`` are the installs of this step, ``results`` all their results, ``failed`` those of them that failed.
+    """
+
+    scan: NodeScan | None = None
+    downloaded: bool = False
+    passes: int = 0
+    results: list[UpdateResult] = field(default_factory=list)
+
+    @property
+    def failed(self) -> tuple[UpdateResult, ...]:
+        """The updates that failed in this step."""
+        return tuple(result for result in self.results if result.is_failed)
+
+    def forget(self) -> None:
+        """Forget what was read: something has changed on the node."""
+        self.scan, self.downloaded = None, False
+
+
+def node_updater(cluster: Cluster, context: StepContext, node: str) -> NodeUpdater:
+    """Return the updater of ``node``; there is one kind in this version, whatever the options leave open."""
+    recommended = context.options.include_recommended_updates
+    return CauProviderUpdater(cluster.on(node), node, context.guid, recommended)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanNode:
+    """Scan ``node``; feature updates are told apart by a second scan for their category."""
+
+    context: StepContext
+    node: str
+    work: Work
+    step: ev.StepName = "scan"
+    release: bool = False
+
+    def describe(self) -> str:
+        """Return it as one line."""
+        return f"scan {self.node} for updates"
+
+    def perform(self, scene: Scene) -> None:
+        """Scan; the result is in ``work``."""
+        updater = node_updater(scene.cluster, self.context, self.node)
+        probe = updater.probe()
+        if not probe.usable:
+            raise UpdaterUnusable(probe.why, node=self.node)
+        criteria = self.context.options.query_string
+        offered = updater.scan(criteria)
+        features = updater.scan(feature_criteria(criteria)) if offered else ()
+        pending = updater.restart_needed()
+        shell = scene.cluster.on(self.node)
+        version = get_windows_version(shell)
+        servicing = any(service.is_running for service in get_services(shell, ("TrustedInstaller",)))
+        if self.release:
+            updater.release()
+        selection = select_updates(criteria, offered, features)
+        if self.step == "scan":
+            chosen = ev.NodeUpdaterChosen(node=self.node, updater=updater.name, why=probe.why)
+            scene.record.add(chosen, scene.clock())
+        if self.step != "scan":
+            settle_installs(scene, self.node, self.step, offered)
+        event = ev.Scanned(
+            step=self.step,
+            node=self.node,
+            updates=refs(selection.updates),
+            excluded=tuple(
+                ExcludedUpdate(
+                    update_id=item.update.update_id, kb=item.update.kb, title=item.update.title, why=item.why
+                )
+                for item in selection.excluded
+            ),
+            build=str(version.build),
+            restart_pending=pending,
+        )
+        scene.record.add(event, scene.clock())
+        self.work.scan = NodeScan(selection, pending, version, servicing, scene.clock())
+        self.work.downloaded = False
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadUpdates:
+    """Download to ``node`` what its scan found."""
+
+    context: StepContext
+    node: str
+    work: Work
+    selection: Selection
+    step: ev.StepName = "stage"
+    release: bool = False
+
+    def describe(self) -> str:
+        """Return it as one line."""
+        return f"download {len(self.selection.updates)} updates to {self.node}"
+
+    def perform(self, scene: Scene) -> None:
+        """Download; raises CommandFailed when an update could not be, naming it."""
+        event = ev.Staging(step=self.step, node=self.node, updates=refs(self.selection.updates))
+        scene.record.add(event, scene.clock())
+        updater = node_updater(scene.cluster, self.context, self.node)
+        timeout = timedelta(minutes=self.context.options.install_timeout_minutes)
+        results = updater.download(self.selection.criteria, timeout)
+        if self.release:
+            updater.release()
+        done = ev.Staged(step=self.step, node=self.node, results=tuple(map(reported, results)))
+        scene.record.add(done, scene.clock())
+        raise_unfinished(self.node, results, "download")
+        self.work.downloaded = True
+
+
+@dataclass(frozen=True, slots=True)
+class InstallUpdates:
+    """Install on ``node`` what its scan found."""
+
+    context: StepContext
+    node: str
+    work: Work
+    selection: Selection
+    step: ev.StepName = "install"
+
+    def describe(self) -> str:
+        """Return it as one line."""
+        return f"install {len(self.selection.updates)} updates on {self.node}"
+
+    def perform(self, scene: Scene) -> None:
+        """Install; what was read before is forgotten in any case, because the node has changed."""
+        number = len(scene.record.all_of(ev.InstallStarted, self.node)) + 1
+        event = ev.InstallStarted(
+            step=self.step, node=self.node, install_pass=number, updates=refs(self.selection.updates)
+        )
+        scene.record.add(event, scene.clock())
+        updater = node_updater(scene.cluster, self.context, self.node)
+        timeout = timedelta(minutes=self.context.options.install_timeout_minutes)
+        self.work.forget()
+        results = updater.install(self.selection.criteria, timeout)
+        self.work.results.extend(results)
+        self.work.passes += 1
+        done = ev.InstallFinished(
+            step=self.step,
+            node=self.node,
+            install_pass=number,
+            results=tuple(map(reported, results)),
+            restart_needed=any(result.restart_required for result in results),
+        )
+        scene.record.add(done, scene.clock())
+        raise_busy(self.node, results)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseUpdater:
+    """Take our MSFT_CAUNode away from ``node``."""
+
+    context: StepContext
+    node: str
+
+    def describe(self) -> str:
+        """Return it as one line."""
+        return f"remove our MSFT_CAUNode from {self.node}"
+
+    def perform(self, scene: Scene) -> None:
+        """Remove it; somebody else's stays."""
+        node_updater(scene.cluster, self.context, self.node).release()
+
+
+@dataclass(frozen=True, slots=True)
+class LostInstall:
+    """An install of which nobody heard how it ended: it may still be going on on the node."""
+
+    number: int
+    started_at: datetime
+    updates: tuple[UpdateRef, ...]
+
+
+def lost_installs(record: RunRecord, node: str) -> tuple[LostInstall, ...]:
+    """Return the installs on ``node`` whose own answer is missing, with those of their updates that nothing is known of."""
+    started: dict[int, LostInstall] = {}
+    known: dict[int, set[str]] = {}
+    for entry in record.events(node):
+        match entry.event:
+            case ev.InstallStarted() as event:
+                started[event.install_pass] = LostInstall(event.install_pass, entry.at, event.updates)
+            case ev.InstallFinished(restart_needed=None) as event:
+                known.setdefault(event.install_pass, set()).update(result.update_id for result in event.results)
+            case ev.InstallFinished() as event:
+                started.pop(event.install_pass, None)
+    open_ones = []
+    for install in started.values():
+        left = tuple(update for update in install.updates if update.update_id not in known.get(install.number, set()))
+        if left:
+            open_ones.append(LostInstall(install.number, install.started_at, left))
+    return tuple(open_ones)
+
+
+def settle_installs(scene: Scene, node: str, step: ev.StepName, offered: tuple[Update, ...]) -> None:
+    """Put on record what a scan tells of lost installs: an update that is no longer offered has been installed.
+
+    Such an event has no ``restart_needed``, which only the install's own answer can tell.
+    """
+    still = {update.update_id.lower() for update in offered}
+    for install in lost_installs(scene.record, node):
+        results = tuple(
+            ReportedResult(
+                update_id=update.update_id,
+                kb=update.kb,
+                title=update.title,
+                result="succeeded",
+                meaning="its own answer was lost; a later scan does not offer it any more",
+            )
+            for update in install.updates
+            if update.update_id.lower() not in still
+        )
+        if results:
+            done = ev.InstallFinished(step=step, node=node, install_pass=install.number, results=results)
+            scene.record.add(done, scene.clock())
+
+
+def raise_busy(node: str, results: tuple[UpdateResult, ...]) -> None:
+    """Raise CommandFailed, safe to be tried again, when something else is being installed on ``node``."""
+    busy = [result for result in results if result.is_busy]
+    if busy and not any(result.is_failed for result in results):
+        records = [ErrorRecord(result.describe(), hresult=result.hresult or 0x80240009) for result in busy]
+        raise CommandFailed(records, node=node)
+
+
+def raise_unfinished(node: str, results: tuple[UpdateResult, ...], what: str) -> None:
+    """Raise CommandFailed when an update could not be downloaded, or something else is at work."""
+    raise_busy(node, results)
+    failed = [result for result in results if result.is_failed]
+    if failed:
+        records = [ErrorRecord(f"{what} of {result.describe()}", hresult=result.hresult) for result in failed]
+        raise CommandFailed(records, node=node)
+
+
+def refs(updates: tuple[Update, ...]) -> tuple[UpdateRef, ...]:
+    """Return updates as the report has them."""
+    return tuple(UpdateRef(update_id=item.update_id, kb=item.kb, title=item.title) for item in updates)
+
+
+_NAMES = ("not-started", "in-progress", "succeeded", "succeeded-with-errors", "failed", "aborted")
+
+
+def reported(result: UpdateResult) -> ReportedResult:
+    """Return one result as the report has it."""
+    code = 2 if result.is_good else result.code
+    return ReportedResult.model_validate(
+        {
+            "update_id": result.update.update_id,
+            "kb": result.update.kb,
+            "title": result.update.title,
+            "result": _NAMES[code] if 0 <= code < len(_NAMES) else "failed",
+            "hresult": result.hresult_text if result.hresult else None,
+            "reboot_required": result.restart_required,
+            "meaning": result.meaning or None,
+            "next_action": result.next_action if result.is_failed else None,
+        }
+    )
