@@ -7,7 +7,7 @@
 
 PORT ?= 8080
 SIMULATOR_PORT ?= 15985
-SPEED ?= 600
+SPEED ?= 300
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint schema requirements clean

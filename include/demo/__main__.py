@@ -59,7 +59,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="port of the Airflow UI; the two after it serve logs")
     parser.add_argument("--simulator-port", type=int, default=15985, help="WinRM port of the first simulated server")
-    parser.add_argument("--speed", type=float, default=600.0, help="simulated seconds per real second")
+    parser.add_argument("--speed", type=float, default=300.0, help="simulated seconds per real second")
     parser.add_argument("--seed", type=int, default=1, help="seed of the simulated cluster")
     parser.add_argument("--fault", help="a fault to inject, or 'help' for the list")
     parser.add_argument("--keep", action="store_true", help="leave Airflow and the simulated cluster up until Ctrl-C")
@@ -115,6 +115,7 @@ def start_cluster(options: argparse.Namespace, ports: Ports, place: Place, proce
     arguments = [
         "include.simulator",
         "serve",
+        *("--cluster", "demo"),
         *("--nodes", str(ports.nodes)),
         *("--speed", str(options.speed)),
         *("--seed", str(options.seed)),

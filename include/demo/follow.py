@@ -96,4 +96,5 @@ class PlainLog:
             said = (line.phase, line.progress.text if line.phase else node_summary(line.states)[0])
             if self._said.get(line.node) != said:
                 self._said[line.node] = said
-                self._console.print(f"{passed:6.1f} s  {line.node}  {said[0] or ''} {said[1]}", highlight=False)
+                text = f"{passed:6.1f} s  {line.node}  {said[0] or ''}  {said[1]}".rstrip()
+                self._console.print(text, highlight=False, soft_wrap=True)

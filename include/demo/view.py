@@ -72,12 +72,14 @@ def node_states(instances: Sequence[TaskInstance]) -> dict[int, dict[str, str | 
 
 
 def current_phase(states: Mapping[str, str | None]) -> str | None:
-    """Return the first phase that has started and not ended, or None."""
+    """Return the phase that is under way, or the one that comes next after one that has ended; None before and after all."""
     for phase in PHASES:
         state = states.get(phase)
         if state is not None and state not in ENDED:
             return phase
-    return None
+    ended = [phase for phase in PHASES if states.get(phase) in ENDED]
+    waiting = [phase for phase in PHASES if states.get(phase) is None]
+    return waiting[0] if ended and waiting else None
 
 
 def node_summary(states: Mapping[str, str | None]) -> tuple[str, str]:

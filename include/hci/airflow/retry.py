@@ -31,3 +31,9 @@ class RetriesPerNode(RetryPolicy):
     def serialize(self) -> dict[str, Any]:
         """Return what identifies this policy in the serialised DAG."""
         return {"__type": "RetriesPerNode", "delay_seconds": self.delay_seconds}
+
+
+def node_retries(delay_seconds: float) -> dict[str, Any]:
+    """Return the arguments of a task that is tried again as often as the run's ``max_retries_per_node`` says."""
+    delay = timedelta(seconds=delay_seconds)
+    return {"retries": CEILING, "retry_delay": delay, "retry_policy": RetriesPerNode(delay_seconds)}

@@ -28,7 +28,7 @@ def run_address(cluster: str, run_id: str, environ: Mapping[str, str] = os.envir
 
 
 def open_storage(address: str) -> Storage:
-    """Return the storage at ``address``: plain files for ``file://``, else Airflow's object storage (``s3://``, ``abfs://`` ...)."""
+    """Return the storage at ``address``: plain files for ``file://``, else Airflow's object storage (``s3://`` ...)."""
     parts = urlsplit(address)
     if parts.scheme in ("", "file"):
         return LocalStorage(Path(unquote(parts.path)))
@@ -65,8 +65,8 @@ class ObjectStorage:
         folder = self._root / prefix.rpartition("/")[0]
         if not folder.exists():
             return []
-        base = str(self._root).rstrip("/") + "/"
-        names = (str(path).removeprefix(base) for path in folder.rglob("*") if path.is_file())
+        base = self._root.path.rstrip("/") + "/"
+        names = (path.path.removeprefix(base) for path in folder.rglob("*") if path.is_file())
         return sorted(name for name in names if name.startswith(prefix))
 
 

@@ -83,4 +83,4 @@ def _under_way(steps: Mapping[str, str | None]) -> str:
     for step, state in steps.items():
         if state is not None and state not in TERMINAL:
             return f"its {step} is {state}"
-    return "it has not started"
+    return "its next step begins soon" if any(state in TERMINAL for state in steps.values()) else "it has not started"

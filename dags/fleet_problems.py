@@ -1,0 +1,13 @@
+"""Shows what is wrong with the fleet file as an import error in the UI. It never makes a DAG.
+
+A cluster with a problem has no DAG until it is mended; every other cluster goes on. (Airflow reads a file as DAGs only when it
+mentions airflow and dag.)
+"""
+
+from __future__ import annotations
+
+from include.hci.settings import SettingsError, fleet_path, load_fleet
+
+problems = load_fleet(fleet_path()).problems
+if problems:
+    raise SettingsError(problems)

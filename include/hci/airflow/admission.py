@@ -1,0 +1,64 @@
+"""Whether a node's task has anything to do at all, decided from the plan and the run's record before any cluster is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from include.hci.policy.plan import Plan
+from include.hci.report.facts import RunFacts
+
+
+class Admission(Enum):
+    """What a task does next."""
+
+    GO = "go"
+    SKIP = "skip"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The answer and its reason."""
+
+    admission: Admission
+    why: str = ""
+
+
+GO = Admitted(Admission.GO)
+
+
+def admit(step: str, node: str, plan: Plan | None, facts: RunFacts, turns_given: Mapping[str, bool]) -> Admitted:
+    """Return whether ``step`` of ``node`` may begin.
+
+    ``turns_given`` tells which nodes have had their turn in this run. The cluster is read again by the step itself; this only
+    keeps tasks apart that a person may have cleared or started out of order.
+    """
+    if step == "scan":
+        return GO
+    if plan is None:
+        return Admitted(
+            Admission.REFUSE, "There is no plan for this run. Clear the task 'readiness' with its downstream tasks."
+        )
+    planned = plan.node(node)
+    if step == "resume":
+        return GO if node in facts.paused else Admitted(Admission.SKIP, f"this run has not paused {node}")
+    if not planned.has_work:
+        return Admitted(Admission.SKIP, planned.skip or f"nothing to install on {node}")
+    if facts.lock_guid is None:
+        return Admitted(
+            Admission.REFUSE,
+            f"This run does not hold the lock of cluster {plan.cluster}, so {node} is not touched. "
+            "Clear the task 'take_lock' with its downstream tasks.",
+        )
+    if step in ("stage", "turn", "resync"):
+        return GO
+    if node in facts.skipped:
+        return Admitted(Admission.SKIP, facts.skipped[node])
+    if not turns_given.get(node, False):
+        return Admitted(
+            Admission.REFUSE,
+            f"It has not been {node}'s turn in this run. Clear its task 'turn' with its downstream tasks.",
+        )
+    return GO

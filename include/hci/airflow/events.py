@@ -1,0 +1,58 @@
+"""How a step's end travels from its trigger to its task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow.triggers.base import TriggerEvent
+
+from include.hci.report.values import Problem
+from include.hci.steps.decisions import Done, Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A step's end: ``done``, ``skipped`` or ``stopped``, with the reason.
+
+    ``details`` is what a step that is done found out, ``problem`` what made one stop.
+    """
+
+    status: str
+    why: str
+    problem: Problem | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def end_of(decision: Done | Stop) -> Ended:
+    """Return the end that ``decision`` is."""
+    if isinstance(decision, Done):
+        return Ended("done", str(decision), details=dict(decision.details))
+    return Ended("stopped", str(decision), decision.problem)
+
+
+def finished(decision: Done | Stop) -> TriggerEvent:
+    """Return the event of a step that is done or has stopped."""
+    end = end_of(decision)
+    problem = None if end.problem is None else end.problem.model_dump(mode="json")
+    return TriggerEvent({"status": end.status, "why": end.why, "problem": problem, "details": dict(end.details)})
+
+
+def skipped(why: str) -> TriggerEvent:
+    """Return the event of a node that is not to be started."""
+    return TriggerEvent({"status": "skipped", "why": why})
+
+
+def parse(payload: Mapping[str, Any]) -> Ended:
+    """Return the end that an event's ``payload`` tells; raises ValueError when it is none of ours."""
+    status = payload.get("status")
+    if status not in ("done", "skipped", "stopped"):
+        raise ValueError(f"The trigger answered with something that is no end of a step: {dict(payload)!r}")
+    problem = payload.get("problem")
+    return Ended(
+        status,
+        str(payload.get("why", "")),
+        None if problem is None else Problem.model_validate(problem),
+        dict(payload.get("details") or {}),
+    )

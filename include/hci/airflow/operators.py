@@ -1,0 +1,142 @@
+"""The operators that run steps: a first look in the worker, everything that takes time in the triggerer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from include.hci.airflow.admission import Admission, admit
+from include.hci.airflow.events import Ended, end_of, parse
+from include.hci.airflow.storage import open_record
+from include.hci.airflow.triggers import StepTrigger
+from include.hci.airflow.work import StepWork, cluster_settings, now, read_plan
+from include.hci.report import events as ev
+from include.hci.report.record import RunRecord
+from include.hci.report.values import Problem
+from include.hci.settings import ClusterSettings, RunOptions
+from include.hci.steps.context import deadline_for
+from include.hci.steps.decisions import Done, Stop, show_problem
+
+
+class StepStopped(Exception):
+    """A step stopped with a problem; Airflow tries it again while the run's retries last."""
+
+
+class StepOperator(BaseOperator):
+    """Runs one step of a run for a whole cluster, or for one ``node`` of it.
+
+    ``cluster`` is a name of the fleet file and ``step`` one of the engine's steps. With ``look_first`` the worker looks once,
+    so that a step with nothing to wait for ends at once; a step whose look itself takes minutes goes to the triggerer directly.
+    """
+
+    template_fields: Sequence[str] = ("node",)
+    ui_color = "#e8f0fb"
+
+    def __init__(
+        self, *, step: str, cluster: str, node: str | None = None, look_first: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.step = step
+        self.cluster = cluster
+        self.node = node
+        self.look_first = look_first
+
+    def execute(self, context: Mapping[str, Any]) -> Any:
+        """Do the step; returns what it found out. Raises what Airflow takes for skipped, failed or deferred."""
+        settings = cluster_settings(self.cluster)
+        run_id = context["run_id"]
+        record = open_record(settings.slug, run_id)
+        self.admitted(record)
+        options = run_options(settings, context)
+        if self.look_first and self.group_id is None:
+            work = StepWork.open(self.step, settings.name, run_id, options.to_json(), self.node)
+            decision = work.runner.tick(act=False)
+            self.log.info("%s", decision)
+            if isinstance(decision, Done | Stop):
+                return self.ended(context, end_of(decision))
+        return self.hand_over(settings, run_id, options)
+
+    def admitted(self, record: RunRecord) -> None:
+        """Raise when this task has nothing to do or must not begin."""
+        if self.node is None:
+            return
+        turns = {self.node: record.last(ev.TurnGiven, self.node) is not None}
+        answer = admit(self.step, self.node, read_plan(record), record.facts, turns)
+        if answer.admission is Admission.REFUSE:
+            raise AirflowFailException(answer.why)
+        if answer.admission is Admission.SKIP:
+            self.skip(record, answer.why)
+
+    def hand_over(self, settings: ClusterSettings, run_id: str, options: RunOptions) -> NoReturn:
+        """Defer to the triggerer."""
+        deadline = now() + deadline_for(self.step, options)  # type: ignore[arg-type]
+        self.defer(
+            trigger=StepTrigger(
+                step=self.step,
+                cluster=settings.name,
+                run_id=run_id,
+                options=options.to_json(),
+                deadline=deadline.isoformat(),
+                first_check_seconds=settings.pacing.first_check_seconds,
+                poll_seconds=settings.pacing.poll_seconds,
+                node=self.node,
+                group_id=self.group_id,
+            ),
+            method_name="go_on",
+        )
+
+    @property
+    def group_id(self) -> str | None:
+        """The task group in which this task waits for its node's turn; None for every step but ``turn``."""
+        return self.task_id.rpartition(".")[0] if self.step == "turn" else None
+
+    def go_on(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
+        """Take over from the trigger."""
+        return self.ended(context, parse(event))
+
+    def ended(self, context: Mapping[str, Any], end: Ended) -> Any:
+        """Turn a step's end into the task's."""
+        record = open_record(cluster_settings(self.cluster).slug, context["run_id"])
+        if end.status == "skipped":
+            self.skip(record, end.why)
+        if end.status == "stopped":
+            self.stopped(context, record, end.problem or Problem(title=end.why))
+        self.log.info("Done: %s", end.why)
+        return {"why": end.why, **end.details}
+
+    def skip(self, record: RunRecord, why: str) -> NoReturn:
+        """Skip this task and put the reason on record."""
+        if self.node is not None and self.step == "turn":
+            record.add(ev.Skipped(step="turn", node=self.node, reason=why), now())
+        raise AirflowSkipException(why)
+
+    def stopped(self, context: Mapping[str, Any], record: RunRecord, problem: Problem) -> NoReturn:
+        """Fail this try; a failure that is not to be tried again is the node's, or the run's, and goes on record."""
+        text = show_problem(problem)
+        tries = context["ti"].try_number
+        last = problem.retry_is_safe is False or tries > self.retries_allowed(context)
+        if last:
+            record.add(ev.Failed(step=self.step, node=self.node, problem=problem), now())  # type: ignore[arg-type]
+            raise AirflowFailException(text)
+        raise StepStopped(text)
+
+    def retries_allowed(self, context: Mapping[str, Any]) -> int:
+        """Return how often this task is tried again."""
+        return int(self.retries or 0)
+
+
+class NodeStepOperator(StepOperator):
+    """Runs one step of one node; tried again as often as the run's ``max_retries_per_node`` says (see ``node_retries``)."""
+
+    def retries_allowed(self, context: Mapping[str, Any]) -> int:
+        """Return the run's ``max_retries_per_node``."""
+        return int(context["params"].get("max_retries_per_node", 3))
+
+
+def run_options(settings: ClusterSettings, context: Mapping[str, Any]) -> RunOptions:
+    """Return the run's options: the cluster's, with the run's parameters over them; raises SettingsError naming each bad one."""
+    given = {key: value for key, value in dict(context["params"]).items() if key in RunOptions.model_fields}
+    return RunOptions.for_run(settings, given)

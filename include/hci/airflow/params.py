@@ -1,0 +1,46 @@
+"""The options of a run as Airflow's trigger form shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param
+
+from include.hci.settings import ClusterSettings, RunOptions, UpdatingRunProfile
+
+CAU = "Updating run (CAU's options)"
+OWN = "Patience"
+
+#: (option, section, JSON schema beside the default)
+_FORM: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("max_failed_nodes", CAU, {"type": "integer", "minimum": 0}),
+    ("max_retries_per_node", CAU, {"type": "integer", "minimum": 0, "maximum": 64}),
+    ("require_all_nodes_online", CAU, {"type": "boolean"}),
+    ("node_order", CAU, {"type": "array", "items": {"type": "string"}}),
+    ("reboot_timeout_minutes", CAU, {"type": "integer", "minimum": 1}),
+    ("failback_mode", CAU, {"type": "string", "enum": ["Immediate", "NoFailback", "Policy"]}),
+    ("include_recommended_updates", CAU, {"type": "boolean"}),
+    ("query_string", CAU, {"type": "string", "minLength": 1}),
+    ("drain_timeout_minutes", OWN, {"type": "integer", "minimum": 1}),
+    ("install_timeout_minutes", OWN, {"type": "integer", "minimum": 1}),
+    ("resync_timeout_minutes", OWN, {"type": "integer", "minimum": 1}),
+    ("stuck_repair_minutes", OWN, {"type": "integer", "minimum": 1}),
+    ("max_passes_per_node", OWN, {"type": "integer", "minimum": 1, "maximum": 20}),
+)
+
+
+def run_params(cluster: ClusterSettings) -> dict[str, Param]:
+    """Return the parameters of a run of ``cluster``: the options a run acts on, with this cluster's values as defaults."""
+    options = RunOptions.for_run(cluster).to_json()
+    return {name: _param(cluster, name, section, schema, options[name]) for name, section, schema in _FORM}
+
+
+def _param(cluster: ClusterSettings, name: str, section: str, schema: dict[str, Any], default: Any) -> Param:
+    schema = dict(schema)
+    if name == "max_failed_nodes":
+        schema["maximum"] = len(cluster.nodes) - 1
+    if name == "node_order":
+        schema["items"] = {"type": "string", "enum": list(cluster.node_names)}
+        schema["examples"] = list(cluster.node_names)
+    description = UpdatingRunProfile.model_fields[name].description
+    return Param(default, title=name, section=section, description_md=description, **schema)

@@ -1,0 +1,152 @@
+"""The tasks that concern the whole run: its beginning, its plan, its report and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from include.hci.airflow.events import Ended
+from include.hci.airflow.operators import StepOperator, run_options
+from include.hci.airflow.schedule import missed_window
+from include.hci.airflow.storage import open_record, run_address
+from include.hci.airflow.work import cluster_settings, keep_plan, now, open_cluster, read_plan
+from include.hci.policy.plan import Plan
+from include.hci.report import events as ev
+from include.hci.report.build import report_of
+from include.hci.report.html import render_html
+from include.hci.report.model import RunReport
+from include.hci.report.record import RunRecord
+from include.hci.report.values import Problem
+from include.hci.settings import ClusterSettings
+from include.hci.steps.context import StepContext
+from include.hci.steps.planning import plan_run
+
+GOOD_OUTCOMES = frozenset({"succeeded", "nothing-to-do"})
+REPORT_DATA = "report.json"
+REPORT_PAGE = "report.html"
+
+
+class ReadinessOperator(StepOperator):
+    """Begins the run: puts it on record and checks that the cluster may be updated at all."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(step="readiness", **kwargs)
+
+    def execute(self, context: Mapping[str, Any]) -> Any:
+        """Check; skips the whole run when its window has passed. Nothing is touched before every check is done."""
+        run = context["dag_run"]
+        late = missed_window(str(run.run_type), run.run_after, now())
+        if late is not None:
+            raise AirflowSkipException(late)
+        settings = cluster_settings(self.cluster)
+        options = run_options(settings, context)
+        record = open_record(settings.slug, context["run_id"])
+        if record.last(ev.RunStarted) is None:
+            started = ev.RunStarted(
+                run_id=context["run_id"],
+                cluster=settings.name,
+                nodes=settings.node_names,
+                options=options.to_json(),
+                started_by=getattr(run, "triggering_user_name", None) or str(run.run_type),
+            )
+            record.add(started, now())
+        return super().execute(context)
+
+
+class PlanOperator(BaseOperator):
+    """Makes the plan, once per run, and gives the nodes in their order to the tasks that follow."""
+
+    def __init__(self, *, cluster: str, scan_task_id: str = "scan", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cluster = cluster
+        self.scan_task_id = scan_task_id
+
+    def execute(self, context: Mapping[str, Any]) -> list[str]:
+        """Return the planned nodes in order; skips the run when there is nothing to do on any of them."""
+        settings = cluster_settings(self.cluster)
+        record = open_record(settings.slug, context["run_id"])
+        if record.last(ev.RunStarted) is None:
+            raise AirflowSkipException("The run has not begun.")
+        plan = read_plan(record)
+        # A map index is a position in the plan, so a plan that exists is never made again.
+        if plan is None:
+            plan = self._make(context, settings, record)
+            keep_plan(record, plan)
+        for node in plan.nodes:
+            work = f"{len(node.updates)} updates" if node.has_work else node.skip or "nothing to install"
+            self.log.info("%s: %s", node.name, work)
+        if not any(node.has_work for node in plan.nodes):
+            raise AirflowSkipException("No node has anything to install and none waits for a restart.")
+        return [node.name for node in plan.nodes]
+
+    def _make(self, context: Mapping[str, Any], settings: ClusterSettings, record: RunRecord) -> Plan:
+        options = run_options(settings, context)
+        # In the order of the mapped task, which is the fleet file's; a node whose scan was not done has no entry.
+        indexes = list(range(len(settings.nodes)))
+        found = context["ti"].xcom_pull(task_ids=self.scan_task_id, map_indexes=indexes) or []
+        scans = {one["node"]: one for one in found if one}
+        if not scans:
+            raise AirflowFailException(
+                "No node was scanned, so there is nothing to plan with. See the tasks before this one."
+            )
+        step_context = StepContext(settings.name, context["run_id"], options, record)
+        return plan_run(open_cluster(settings), step_context, scans, now())
+
+
+class ReportOperator(BaseOperator):
+    """Writes the run's report as it stands: JSON for machines, a page for people."""
+
+    def __init__(self, *, cluster: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cluster = cluster
+
+    def execute(self, context: Mapping[str, Any]) -> str:
+        """Write the report and return the address of its page."""
+        settings = cluster_settings(self.cluster)
+        record = open_record(settings.slug, context["run_id"])
+        # A run that never reached for the lock has nothing to undo, so nothing else will say that it is over.
+        if record.last(ev.LockTaking) is None and record.last(ev.Concluded) is None:
+            record.add(ev.Concluded(why="The run ended before it took the lock; nothing was changed."), now())
+        report = write_report(settings, context["run_id"])
+        address = f"{run_address(settings.slug, context['run_id'])}/{REPORT_PAGE}"
+        self.log.info("%s: %s", report.headline, address)
+        return address
+
+
+class ConcludeOperator(StepOperator):
+    """Ends the run: undoes what it left, releases the lock, writes the final report. Its verdict is the run's state."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(step="conclude", **kwargs)
+
+    def ended(self, context: Mapping[str, Any], end: Ended) -> str:
+        """Write the report; raises unless everything that was planned was done."""
+        settings = cluster_settings(self.cluster)
+        record = open_record(settings.slug, context["run_id"])
+        if end.status == "stopped":
+            self._give_up(context, settings, record, end)
+        record.add(ev.Concluded(why=end.why), now())
+        report = write_report(settings, context["run_id"])
+        if report.outcome not in GOOD_OUTCOMES:
+            raise AirflowFailException(report.headline)
+        return report.headline
+
+    def _give_up(
+        self, context: Mapping[str, Any], settings: ClusterSettings, record: RunRecord, end: Ended
+    ) -> NoReturn:
+        try:
+            self.stopped(context, record, end.problem or Problem(title=end.why))
+        finally:
+            write_report(settings, context["run_id"])
+
+
+def write_report(settings: ClusterSettings, run_id: str) -> RunReport:
+    """Build the report from the record and keep it beside it; returns it."""
+    record = open_record(settings.slug, run_id)
+    report = report_of(record, now(), run_id, settings.name)
+    record.storage.write(REPORT_DATA, report.to_text())
+    record.storage.write(REPORT_PAGE, render_html(report))
+    return report

@@ -1,0 +1,135 @@
+"""The trigger in which a step waits and acts: in the triggerer, on threads of its own, until the step is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from include.hci.airflow.events import finished, skipped
+from include.hci.airflow.progress import describe, publish, under_way
+from include.hci.airflow.turn import Turn, TurnVerdict, group_states, verdict
+from include.hci.airflow.work import StepWork
+from include.hci.powershell.threads import remoting_threads
+from include.hci.steps.decisions import Decision, Done, Stop
+
+#: How often the run's lock is touched: after so many polls, and every ten minutes at the latest (it lasts an hour).
+LOCK_POLLS = 5
+LOCK_SECONDS = 600.0
+
+
+class StepTrigger(BaseTrigger):
+    """Runs one step of one run until it is done or stops.
+
+    The arguments hold everything that a restarted triggerer needs to go on, and no secret: ``deadline`` is an absolute time
+    (ISO 8601), connections are looked up again by their ids. With ``group_id`` the step begins only when it is the node's turn
+    in that task group.
+    """
+
+    def __init__(
+        self,
+        step: str,
+        cluster: str,
+        run_id: str,
+        options: Mapping[str, Any],
+        deadline: str,
+        first_check_seconds: float,
+        poll_seconds: float,
+        node: str | None = None,
+        group_id: str | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.step = step
+        self.cluster = cluster
+        self.run_id = run_id
+        self.options = dict(options)
+        self.deadline = deadline
+        self.first_check_seconds = first_check_seconds
+        self.poll_seconds = poll_seconds
+        self.node = node
+        self.group_id = group_id
+        self._killed = False
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what rebuilds this trigger."""
+        names = (
+            "step",
+            "cluster",
+            "run_id",
+            "options",
+            "deadline",
+            "first_check_seconds",
+            "poll_seconds",
+            "node",
+            "group_id",
+        )
+        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, tick, show progress; yield one event when the step is over."""
+        # A trigger that fires at once can overtake the scheduler's own note that the task was deferred, which then fails the
+        # task; so nothing is looked at before this pause is over.
+        await asyncio.sleep(self.first_check_seconds)
+        work = await StepWork.open_async(self.step, self.cluster, self.run_id, self.options, self.node, self.deadline)
+        keeper = asyncio.create_task(self._keep_lock(work))
+        try:
+            while self.group_id is not None:
+                answer = await asyncio.to_thread(self._turn, work)
+                if answer.turn is Turn.STOP:
+                    yield skipped(answer.why)
+                    return
+                if answer.turn is Turn.GO:
+                    break
+                await publish(self.task_instance, {"step": self.step, "text": f"waits for its turn: {answer.why}"})
+                await asyncio.sleep(self.poll_seconds)
+            said = ""
+            while not self._killed:
+                decision = await self._tick(work)
+                if str(decision) != said:
+                    said = str(decision)
+                    self.log.info(said)
+                if isinstance(decision, Done | Stop):
+                    yield finished(decision)
+                    return
+                await publish(self.task_instance, {"step": self.step, **describe(decision)})
+                await asyncio.sleep(min(self.poll_seconds, work.runner.pause_after(decision).total_seconds() or 0.05))
+        finally:
+            keeper.cancel()
+
+    async def on_kill(self) -> None:
+        """Stop acting: a person has marked or cleared the task. A command that is under way ends by itself."""
+        self._killed = True
+
+    async def _tick(self, work: StepWork) -> Decision:
+        """Do one round on a thread of ours and show how long it has been going while it lasts."""
+        started = datetime.now(UTC)
+        future = asyncio.ensure_future(remoting_threads().run(work.runner.tick))
+        while True:
+            ended, _ = await asyncio.wait({future}, timeout=max(1.0, self.poll_seconds))
+            if ended:
+                return future.result()
+            await publish(
+                self.task_instance, {"step": self.step, **under_way(work.acting(), started, datetime.now(UTC))}
+            )
+
+    async def _keep_lock(self, work: StepWork) -> None:
+        """Keep the run's lock from expiring for as long as this step takes, a command that lasts for hours included."""
+        while True:
+            await asyncio.sleep(min(LOCK_SECONDS, LOCK_POLLS * self.poll_seconds))
+            try:
+                await remoting_threads().run(work.keep_lock)
+            except Exception as error:
+                self.log.debug("The run lock could not be touched: %s", error)
+
+    def _turn(self, work: StepWork) -> TurnVerdict:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        instance: Any = self.task_instance
+        answer = RuntimeTaskInstance.get_task_states(
+            dag_id=instance.dag_id, run_ids=[instance.run_id], task_group_id=self.group_id
+        )
+        states = group_states(answer.get(instance.run_id, {}))
+        return verdict(states, instance.map_index, work.order, work.failed_nodes, work.max_failed_nodes)

@@ -1,0 +1,160 @@
+"""One step of one run, ready to be ticked: settings, connections, record and plan put together."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from include.hci.airflow import connections
+from include.hci.airflow.shells import lend
+from include.hci.airflow.storage import open_record
+from include.hci.cluster.facade import FleetCluster
+from include.hci.cluster.lock import RunLock
+from include.hci.policy.plan import Plan
+from include.hci.powershell.connection import ConnectionSettings
+from include.hci.powershell.errors import RemotingError
+from include.hci.report.record import RunRecord
+from include.hci.settings import ClusterSettings, RunOptions, fleet_path, load_fleet
+from include.hci.steps.context import StepContext, deadline_for, poll_for
+from include.hci.steps.engine import StepRunner
+from include.hci.steps.factory import make_step
+
+PLAN = "plan.json"
+
+
+class ClusterUnknown(ValueError):
+    """The fleet file has no usable cluster of that name; the text says what is wrong with it."""
+
+
+def cluster_settings(name: str) -> ClusterSettings:
+    """Return the cluster ``name`` of the fleet file; raises ClusterUnknown with the file's own problems."""
+    fleet = load_fleet(fleet_path())
+    if name in fleet.clusters:
+        return fleet.clusters[name]
+    problems = "; ".join(str(problem) for problem in fleet.problems_of(name)) or "it is not there"
+    raise ClusterUnknown(f"Cluster {name} cannot be used from {fleet.file}: {problems}")
+
+
+def read_plan(record: RunRecord) -> Plan | None:
+    """Return the run's plan, or None while there is none."""
+    try:
+        return Plan.from_json(json.loads(record.storage.read(PLAN)))
+    except FileNotFoundError:
+        return None
+
+
+def keep_plan(record: RunRecord, plan: Plan) -> None:
+    """Keep the plan for the whole run: a map index is a position in it, so it is never made twice."""
+    record.storage.write(PLAN, json.dumps(plan.to_json(), indent=1))
+
+
+def open_cluster(settings: ClusterSettings) -> FleetCluster:
+    """Return the cluster as steps see it, from inside a task; raises ConnectionUnusable."""
+    return FleetCluster(settings.name, settings.node_names, lend(connections.load(settings)))
+
+
+def now() -> datetime:
+    """Return the time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class StepWork:
+    """A step with everything it needs."""
+
+    settings: ClusterSettings
+    context: StepContext
+    cluster: FleetCluster
+    runner: StepRunner[Any]
+
+    @classmethod
+    def open(
+        cls,
+        step: str,
+        cluster: str,
+        run_id: str,
+        options: Mapping[str, Any],
+        node: str | None = None,
+        deadline: str | None = None,
+    ) -> StepWork:
+        """Return the work of one step, from inside a task; raises ClusterUnknown or ConnectionUnusable."""
+        settings = cluster_settings(cluster)
+        return cls._build(step, settings, connections.load(settings), run_id, options, node, deadline)
+
+    @classmethod
+    async def open_async(
+        cls,
+        step: str,
+        cluster: str,
+        run_id: str,
+        options: Mapping[str, Any],
+        node: str | None = None,
+        deadline: str | None = None,
+    ) -> StepWork:
+        """Return the work of one step, from inside a trigger."""
+        settings = cluster_settings(cluster)
+        found = await connections.load_async(settings)
+        return cls._build(step, settings, found, run_id, options, node, deadline)
+
+    @classmethod
+    def _build(
+        cls,
+        step: str,
+        settings: ClusterSettings,
+        found: Mapping[str, ConnectionSettings],
+        run_id: str,
+        options: Mapping[str, Any],
+        node: str | None,
+        deadline: str | None,
+    ) -> StepWork:
+        record = open_record(settings.slug, run_id)
+        run_options = RunOptions.from_json(options)
+        context = StepContext(settings.name, run_id, run_options, record, read_plan(record))
+        cluster = FleetCluster(settings.name, settings.node_names, lend(found))
+        runner = StepRunner(
+            make_step(step, context, node),  # type: ignore[arg-type]  # the engine checks the name
+            cluster,
+            record,
+            now,
+            datetime.fromisoformat(deadline) if deadline else now() + deadline_for(step, run_options),  # type: ignore[arg-type]
+            poll_for(step),  # type: ignore[arg-type]
+        )
+        return cls(settings, context, cluster, runner)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The planned nodes in their order."""
+        plan = self.context.plan
+        return () if plan is None else tuple(node.name for node in plan.nodes)
+
+    @property
+    def max_failed_nodes(self) -> int:
+        """How many nodes may fail before the run stops."""
+        plan = self.context.plan
+        return self.settings.max_failed_nodes if plan is None else plan.max_failed_nodes
+
+    @property
+    def failed_nodes(self) -> tuple[str, ...]:
+        """The nodes that failed for good, by the run's own record."""
+        return tuple(self.context.record.facts.failed)
+
+    def acting(self) -> str | None:
+        """Return what the step is doing right now, from its last decision on record."""
+        step = self.runner.step
+        entry = self.context.record.latest(step.node, step.name, "decision", "decided")
+        return None if entry is None else str(entry.data.get("action") or entry.data.get("why") or "") or None
+
+    def keep_lock(self) -> None:
+        """Ask for this run's lock on every node that has it, so that the provider counts it as in use.
+
+        The provider drops a lock after an hour without activity (MSFT_CAURun class), and a step may wait much longer. What is
+        lost is taken again, or refused, by the next step's own gate; here nothing is changed and no error counts.
+        """
+        lock = RunLock(self.cluster, self.context.guid)
+        for node in self.context.record.facts.lock_nodes:
+            with contextlib.suppress(RemotingError):
+                lock.read([node])

@@ -1,0 +1,39 @@
+"""The report of a run as a tab of its page in the Airflow UI."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+
+PREFIX = "/hci"
+
+
+def _app() -> object:
+    # The web parts are heavy and every worker loads plugins; only the API server needs them.
+    from include.hci.airflow.report_app import report_app
+
+    return report_app()
+
+
+def _is_api_server() -> bool:
+    import sys
+
+    return any("api-server" in word or "api_fastapi" in word for word in sys.argv)
+
+
+class RunReportPlugin(AirflowPlugin):
+    """Serves ``/hci/report/<dag>/<run>`` to people who may see the DAG's runs, and shows it beside the run's details."""
+
+    name = "hci_run_report"
+    fastapi_apps: ClassVar[list[dict[str, object]]] = (
+        [{"app": _app(), "url_prefix": PREFIX, "name": "Cluster update reports"}] if _is_api_server() else []
+    )
+    external_views: ClassVar[list[dict[str, str]]] = [
+        {
+            "name": "Update report",
+            "href": f"{PREFIX}/report/{{DAG_ID}}/{{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "hci-update-report",
+        }
+    ]

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import itertools
+import textwrap
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import ParamValidationError
+
+ROOT = Path(__file__).resolve().parents[2]
+NODE_STEPS = ["turn", "drain", "install", "restart", "resume", "resync"]
+
+
+def load(monkeypatch, fleet: Path | None = None) -> DagBag:
+    if fleet is not None:
+        monkeypatch.setenv("HCI_FLEET_FILE", str(fleet))
+    return DagBag(str(ROOT / "dags"))
+
+
+def test_the_shipped_fleet_gives_the_demo_dag_and_no_error(monkeypatch):
+    bag = load(monkeypatch)
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {"rolling_update__demo"}
+
+
+def test_the_graph(monkeypatch):
+    dag = load(monkeypatch).dags["rolling_update__demo"]
+    follows = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+    group = [f"update_node.{step}" for step in NODE_STEPS]
+    for before, after in itertools.pairwise(group):
+        assert after in follows[before]
+    assert follows["readiness"] == ["scan"]
+    assert follows["scan"] == ["plan"]
+    assert "take_lock" in follows["plan"]
+    assert "stage" in follows["take_lock"]
+    assert "update_node.turn" in follows["stage"]
+    assert "verify" in follows["update_node.resync"]
+    assert follows["verify"] == ["conclude", "report"]
+    # A report that stood before the teardown would not be written when the lock was never taken.
+    assert follows["report"] == []
+
+
+def test_what_the_safety_of_a_run_hangs_on(monkeypatch):
+    dag = load(monkeypatch).dags["rolling_update__demo"]
+    # One run at a time, no deadline of Airflow's that would skip the clean-up, no late catching up.
+    assert dag.max_active_runs == 1
+    assert dag.dagrun_timeout is None
+    assert dag.catchup is False
+    assert dag.schedule is None
+    conclude, take_lock = dag.get_task("conclude"), dag.get_task("take_lock")
+    assert conclude.is_teardown
+    assert conclude.on_failure_fail_dagrun
+    assert take_lock.is_setup
+    # Setup and teardown inside the mapped group would drain every node when one of them is cleared.
+    assert not any(dag.get_task(f"update_node.{step}").is_setup for step in NODE_STEPS)
+    assert dag.get_task("update_node.resume").trigger_rule == "all_done"
+
+
+def test_nodes_are_shown_by_name(monkeypatch):
+    dag = load(monkeypatch).dags["rolling_update__demo"]
+    for task_id in ["scan", "stage", *(f"update_node.{step}" for step in NODE_STEPS)]:
+        task = dag.get_task(task_id)
+        template = getattr(task, "map_index_template", None) or task.partial_kwargs.get("map_index_template")
+        assert template == "{{ task.node }}"
+
+
+def test_a_broken_cluster_hurts_only_itself(monkeypatch, tmp_path):
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(
+        textwrap.dedent(
+            """\
+            clusters:
+              good:
+                connection: hci_good
+                nodes: [A1, A2]
+              bad:
+                connection: hci_bad
+                nodes: [B1, B1]
+            """
+        )
+    )
+    bag = load(monkeypatch, fleet)
+    assert set(bag.dags) == {"rolling_update__good"}
+    [(file, text)] = bag.import_errors.items()
+    assert file.endswith("fleet_problems.py")
+    assert "bad" in text
+    assert f"{fleet}:7" in text
+    assert "good" not in text.replace("hci_good", "")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("max_failed_nodes", 4), ("failback_mode", "Later"), ("node_order", ["HCI09"])]
+)
+def test_the_trigger_form_refuses_what_cannot_be(monkeypatch, key, value):
+    dag = load(monkeypatch).dags["rolling_update__demo"]
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param(key).resolve(value=value)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from include.hci.airflow.admission import Admission, admit
+from include.hci.cluster.updates import Update
+from include.hci.policy.plan import Plan, PlannedNode
+from include.hci.report.facts import RunFacts
+
+MADE = datetime(2026, 11, 3, tzinfo=UTC)
+PLAN = Plan(
+    cluster="demo",
+    made_at=MADE,
+    members=("HCI01", "HCI02"),
+    nodes=(
+        PlannedNode("HCI01", updates=(Update("u1", "Cumulative"),)),
+        PlannedNode("HCI02", skip="nothing to install"),
+    ),
+)
+LOCKED = RunFacts(lock_guid="g", lock_nodes=("HCI01",))
+PAUSED = RunFacts(lock_guid="g", paused={"HCI01": MADE, "HCI02": MADE})
+SKIPPED = RunFacts(lock_guid="g", skipped={"HCI01": "failure budget used up"})
+
+
+@pytest.mark.parametrize(
+    ("step", "node", "plan", "facts", "turn", "admission", "says"),
+    [
+        ("scan", "HCI01", None, RunFacts(), False, Admission.GO, ""),
+        ("turn", "HCI01", None, LOCKED, False, Admission.REFUSE, "no plan"),
+        ("turn", "HCI01", PLAN, RunFacts(), False, Admission.REFUSE, "lock"),
+        ("turn", "HCI01", PLAN, LOCKED, False, Admission.GO, ""),
+        ("turn", "HCI02", PLAN, LOCKED, False, Admission.SKIP, "nothing to install"),
+        ("stage", "HCI01", PLAN, LOCKED, False, Admission.GO, ""),
+        ("stage", "HCI02", PLAN, LOCKED, False, Admission.SKIP, "nothing to install"),
+        ("drain", "HCI01", PLAN, LOCKED, False, Admission.REFUSE, "turn"),
+        ("drain", "HCI01", PLAN, LOCKED, True, Admission.GO, ""),
+        ("drain", "HCI01", PLAN, SKIPPED, False, Admission.SKIP, "budget"),
+        ("install", "HCI01", PLAN, SKIPPED, True, Admission.SKIP, "budget"),
+        ("restart", "HCI01", PLAN, RunFacts(), True, Admission.REFUSE, "lock"),
+        ("resume", "HCI01", PLAN, LOCKED, True, Admission.SKIP, "has not paused"),
+        ("resume", "HCI01", PLAN, PAUSED, True, Admission.GO, ""),
+        # What this run paused is resumed whatever else is wrong: the lock may be gone, the node may need nothing.
+        ("resume", "HCI01", PLAN, RunFacts(paused={"HCI01": MADE}), False, Admission.GO, ""),
+        ("resume", "HCI02", PLAN, PAUSED, True, Admission.GO, ""),
+    ],
+)
+def test_admit(step, node, plan, facts, turn, admission, says):
+    answer = admit(step, node, plan, facts, {node: turn})
+    assert answer.admission is admission
+    assert says in answer.why

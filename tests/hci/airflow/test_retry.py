@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.definitions.retry_policy import RetryAction
+
+from include.hci.airflow.retry import RetriesPerNode
+
+
+@pytest.mark.parametrize(
+    ("allowed", "try_number", "action"),
+    [(0, 1, RetryAction.FAIL), (2, 1, RetryAction.RETRY), (2, 2, RetryAction.RETRY), (2, 3, RetryAction.FAIL)],
+)
+def test_the_runs_own_number_decides(allowed, try_number, action):
+    context = {"params": {"max_retries_per_node": allowed}}
+    decision = RetriesPerNode(30).evaluate(RuntimeError("no"), try_number, 64, context)
+    assert decision.action is action
+
+
+def test_the_delay_is_kept_and_serialised():
+    policy = RetriesPerNode(2)
+    assert policy.evaluate(RuntimeError(), 1, 64, {"params": {}}).retry_delay.total_seconds() == 2
+    assert policy.serialize() == {"__type": "RetriesPerNode", "delay_seconds": 2}

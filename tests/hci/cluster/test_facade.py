@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from include.hci.cluster.facade import FleetCluster
+from include.hci.powershell.command import Command
+from include.hci.powershell.errors import (
+    AuthenticationRefused,
+    CommandFailed,
+    ConnectionLost,
+    DeadlineExceeded,
+    NodeUnreachable,
+    OutcomeUnknown,
+    RemotingError,
+)
+from include.hci.powershell.records import ErrorRecord
+from tests.hci.cluster.fakes import FakeShell, obj
+
+READ, CHANGE = Command("Get-ClusterNode"), Command("Suspend-ClusterNode", {"Name": "B"})
+
+
+def fleet(**replies: object) -> tuple[FleetCluster, dict[str, FakeShell]]:
+    shells = {
+        name: FakeShell({"Get-ClusterNode": reply, "Suspend-ClusterNode": reply}, name)
+        for name, reply in replies.items()
+    }
+    return FleetCluster("C", tuple(shells), shells.__getitem__), shells
+
+
+def code(number: int) -> CommandFailed:
+    return CommandFailed([ErrorRecord("no", native_code=number)])
+
+
+def test_a_shell_on_a_node_is_that_nodes_whatever_the_case():
+    cluster, shells = fleet(HCI01=[], HCI02=[])
+    assert cluster.on("hci02") is shells["HCI02"]
+    with pytest.raises(ValueError, match="HCI09"):
+        cluster.on("HCI09")
+
+
+def test_any_takes_the_first_node_and_those_to_avoid_last():
+    cluster, _ = fleet(A=[obj("a")], B=[obj("b")])
+    assert cluster.any().run(READ).node == "A"
+    assert cluster.any(avoid=("a",)).run(READ).node == "B"
+    assert cluster.any(avoid=("A", "B")).run(READ).node == "A"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NodeUnreachable("down"), ConnectionLost("cut"), DeadlineExceeded("late"), code(5073), code(5050), code(1722)],
+)
+def test_reads_fall_over_to_the_next_node(error):
+    cluster, _ = fleet(A=error, B=[obj("b")])
+    assert cluster.any().run(READ).node == "B"
+
+
+@pytest.mark.parametrize("error", [AuthenticationRefused("no"), code(5), code(5042)])
+def test_errors_that_every_node_would_give_do_not_fall_over(error):
+    cluster, shells = fleet(A=error, B=[obj("b")])
+    with pytest.raises(type(error)):
+        cluster.any().run(READ)
+    assert shells["B"].sent == []
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("cut"), code(5073), ConnectionLost("cut")])
+def test_a_change_that_may_have_begun_is_never_given_to_another_node(error):
+    cluster, shells = fleet(A=error, B=[])
+    with pytest.raises(RemotingError):
+        cluster.any().run(CHANGE)
+    assert shells["B"].sent == []
+
+
+def test_a_change_moves_on_from_a_node_that_was_never_reached():
+    cluster, shells = fleet(A=NodeUnreachable("down"), B=[])
+    cluster.any().run(CHANGE)
+    assert shells["B"].lines == ["Suspend-ClusterNode -Name 'B'"]
+
+
+def test_when_nobody_answers_every_reason_is_named():
+    cluster, _ = fleet(A=NodeUnreachable("no route"), B=ConnectionLost("reset"))
+    with pytest.raises(NodeUnreachable, match=r"A: no route; B: reset"):
+        cluster.any().run(READ)
+
+
+def test_a_cluster_without_nodes_is_refused():
+    with pytest.raises(ValueError, match="no nodes"):
+        FleetCluster("C", (), lambda node: FakeShell({}))

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.hci.cluster.updates import Update
+from include.hci.policy.selection import (
+    feature_criteria,
+    select_updates,
+    split_clauses,
+    with_conditions,
+    without_updates,
+)
+
+A, B = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+
+
+@pytest.mark.parametrize(
+    ("criteria", "clauses"),
+    [
+        ("IsInstalled=0", ("IsInstalled=0",)),
+        ("IsInstalled=0 and Type='Software'", ("IsInstalled=0 and Type='Software'",)),
+        ("IsInstalled=0 or IsPresent=1", ("IsInstalled=0", "IsPresent=1")),
+        ("IsInstalled=0 OR IsPresent=1 Or IsHidden=1", ("IsInstalled=0", "IsPresent=1", "IsHidden=1")),
+        ("Type='Software or Driver'", ("Type='Software or Driver'",)),
+        ("(IsInstalled=0 or IsHidden=1) and Type='Driver'", ("(IsInstalled=0 or IsHidden=1) and Type='Driver'",)),
+        ("(IsInstalled=0) or (IsPresent=1)", ("(IsInstalled=0)", "(IsPresent=1)")),
+        ("(IsInstalled=0)or(IsPresent=1)", ("(IsInstalled=0)", "(IsPresent=1)")),
+        ("Order=1 and For=2", ("Order=1 and For=2",)),
+        ("DeploymentAction='Installation'or IsInstalled=1", ("DeploymentAction='Installation'", "IsInstalled=1")),
+    ],
+)
+def test_criteria_are_split_at_the_top_level_only(criteria, clauses):
+    assert split_clauses(criteria) == clauses
+
+
+@pytest.mark.parametrize("criteria", ["", "or", "IsInstalled=0 or", "or IsInstalled=0", "A=0 or or B=1"])
+def test_an_empty_clause_is_refused(criteria):
+    with pytest.raises(ValueError, match="empty clause"):
+        split_clauses(criteria)
+
+
+@pytest.mark.parametrize("criteria", ["Type='Software", "(IsInstalled=0", "IsInstalled=0)", "A=')'("])
+def test_what_is_not_closed_is_refused(criteria):
+    with pytest.raises(ValueError, match="not closed"):
+        split_clauses(criteria)
+
+
+def test_a_condition_reaches_every_clause():
+    assert with_conditions("A=0 or B=1 and C=2", ("X!=1",)) == "A=0 and X!=1 or B=1 and C=2 and X!=1"
+    assert with_conditions("A=0 or B=1", ()) == "A=0 or B=1"
+
+
+def test_the_category_of_feature_updates_is_asked_for_in_every_clause():
+    found = feature_criteria("A=0 or B=1")
+    assert found.count("CategoryIDs contains '3689bdc8-b205-4af4-8d4a-a63924c5e9d5'") == 2
+
+
+def test_updates_are_left_out_by_their_id_in_every_clause():
+    assert without_updates("A=0 or B=1", (B, A, A.upper())) == (
+        f"A=0 and UpdateID!='{A}' and UpdateID!='{B}' or B=1 and UpdateID!='{A}' and UpdateID!='{B}'"
+    )
+
+
+@pytest.mark.parametrize("update_id", ["x' or IsInstalled=1 or Type='", "KB5044288", ""])
+def test_an_id_that_is_no_guid_never_gets_into_the_criteria(update_id):
+    with pytest.raises(ValueError):
+        without_updates("A=0", (update_id,))
+
+
+def test_feature_updates_are_left_out_with_a_reason():
+    quality, feature = Update(A, "Update KB5044288"), Update(B.upper(), "Feature update")
+    selection = select_updates("A=0", (quality, feature), (Update(B, "Feature update"),))
+    assert selection.updates == (quality,)
+    assert [(item.update, "feature update" in item.why) for item in selection.excluded] == [(feature, True)]
+    assert selection.criteria == f"A=0 and UpdateID!='{B}'"
+
+
+def test_without_feature_updates_the_criteria_stay_as_they_are():
+    assert select_updates("A=0 or B=1", (Update(A),), ()).criteria == "A=0 or B=1"
+
+
+_TERM = st.sampled_from(
+    ["IsInstalled=0", "Type='Software or Driver'", "IsHidden=0", "Title='a (or) b'", "(A=1 or B=2)"]
+)
+_CLAUSE = st.lists(_TERM, min_size=1, max_size=4).map(" and ".join)
+
+
+@given(st.lists(_CLAUSE, min_size=1, max_size=5))
+def test_joining_and_splitting_are_inverse(clauses):
+    assert split_clauses(" or ".join(clauses)) == tuple(clauses)
+
+
+@given(st.lists(_CLAUSE, min_size=1, max_size=5))
+def test_every_clause_ends_with_the_condition(clauses):
+    assert all(clause.endswith(" and X=1") for clause in split_clauses(with_conditions(" or ".join(clauses), ("X=1",))))
