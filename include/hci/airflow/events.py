@@ -56,3 +56,14 @@ def parse(payload: Mapping[str, Any]) -> Ended:
         None if problem is None else Problem.model_validate(problem),
         dict(payload.get("details") or {}),
     )
+
+
+def unexpected(step: str, node: str | None, error: Exception) -> Problem:
+    """Return the problem of a step that ended with an error which nobody foresaw, or with unusable settings."""
+    who = f"{step} of {node}" if node else step
+    return Problem(
+        title=f"The {who} could not go on: {type(error).__name__}.",
+        meaning=str(error),
+        next_action="Mend what the message names; if it names nothing, report it together with the task's log.",
+        retry_is_safe=True,
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.hci.airflow.events import finished, skipped
+from include.hci.airflow.events import finished, skipped, unexpected
 from include.hci.airflow.progress import describe, publish, under_way
 from include.hci.airflow.turn import Turn, TurnVerdict, group_states, verdict
 from include.hci.airflow.work import StepWork
@@ -73,31 +73,49 @@ class StepTrigger(BaseTrigger):
         # A trigger that fires at once can overtake the scheduler's own note that the task was deferred, which then fails the
         # task; so nothing is looked at before this pause is over.
         await asyncio.sleep(self.first_check_seconds)
+        try:
+            event = await self._work()
+        except Exception as error:
+            self.log.exception("The step could not go on")
+            yield finished(Stop(unexpected(self.step, self.node, error)))
+            return
+        if event is not None:
+            yield event
+
+    async def _work(self) -> TriggerEvent | None:
+        """Run the step to its end; None when a person has ended the task."""
         work = await StepWork.open_async(self.step, self.cluster, self.run_id, self.options, self.node, self.deadline)
         keeper = asyncio.create_task(self._keep_lock(work))
         try:
-            while self.group_id is not None:
-                answer = await asyncio.to_thread(self._turn, work)
-                if answer.turn is Turn.STOP:
-                    yield skipped(answer.why)
-                    return
-                if answer.turn is Turn.GO:
-                    break
-                await publish(self.task_instance, {"step": self.step, "text": f"waits for its turn: {answer.why}"})
-                await asyncio.sleep(self.poll_seconds)
-            said = ""
-            while not self._killed:
-                decision = await self._tick(work)
-                if str(decision) != said:
-                    said = str(decision)
-                    self.log.info(said)
-                if isinstance(decision, Done | Stop):
-                    yield finished(decision)
-                    return
-                await publish(self.task_instance, {"step": self.step, **describe(decision)})
-                await asyncio.sleep(min(self.poll_seconds, work.runner.pause_after(decision).total_seconds() or 0.05))
+            refusal = await self._wait_for_turn(work)
+            return refusal or await self._run_step(work)
         finally:
             keeper.cancel()
+
+    async def _wait_for_turn(self, work: StepWork) -> TriggerEvent | None:
+        """Return when it is the node's turn; with an event when it will not have one."""
+        while self.group_id is not None:
+            answer = await asyncio.to_thread(self._turn, work)
+            if answer.turn is Turn.STOP:
+                return skipped(answer.why)
+            if answer.turn is Turn.GO:
+                return None
+            await publish(self.task_instance, {"step": self.step, "text": f"waits for its turn: {answer.why}"})
+            await asyncio.sleep(self.poll_seconds)
+        return None
+
+    async def _run_step(self, work: StepWork) -> TriggerEvent | None:
+        said = ""
+        while not self._killed:
+            decision = await self._tick(work)
+            if str(decision) != said:
+                said = str(decision)
+                self.log.info(said)
+            if isinstance(decision, Done | Stop):
+                return finished(decision)
+            await publish(self.task_instance, {"step": self.step, **describe(decision)})
+            await asyncio.sleep(min(self.poll_seconds, work.runner.pause_after(decision).total_seconds() or 0.05))
+        return None
 
     async def on_kill(self) -> None:
         """Stop acting: a person has marked or cleared the task. A command that is under way ends by itself."""

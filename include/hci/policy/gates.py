@@ -43,9 +43,10 @@ def storage_reasons(storage: StorageFacts) -> tuple[str, ...]:
     for job in storage.open_jobs:
         states.setdefault(job.state, []).append(job.name)
     reasons += [f"{_count(len(names), 'storage job')} {state}" for state, names in sorted(states.items())]
-    reasons += _grouped(
-        ("in maintenance mode", f"the disks of {domain.name}") for domain in storage.domains if domain.in_maintenance
-    )
+    maintained = [domain.name for domain in storage.domains if domain.in_maintenance]
+    if maintained:
+        verb = "has its disks" if len(maintained) == 1 else "have their disks"
+        reasons.append(f"{', '.join(maintained)} {verb} in maintenance mode")
     reasons += [f"{pool.name} is read-only" for pool in storage.pools if pool.read_only]
     return tuple(reasons)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ class PlannedNode:
 
     name: str
     updates: tuple[Update, ...] = ()
-    excluded: Mapping[str, str] | None = None
+    excluded: Mapping[str, str] = field(default_factory=dict)
     build: str = ""
     restart_pending: bool = False
     manual_maintenance: bool = False
@@ -79,7 +79,7 @@ class Plan:
                         {"update_id": update.update_id, "title": update.title, "kb": update.kb}
                         for update in node.updates
                     ],
-                    "excluded": dict(node.excluded or {}),
+                    "excluded": dict(node.excluded),
                     "build": node.build,
                     "restart_pending": node.restart_pending,
                     "manual_maintenance": node.manual_maintenance,

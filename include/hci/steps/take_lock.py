@@ -25,7 +25,10 @@ class TakeLock(BaseStep[LockState]):
     def decide(self, facts: LockState, now: datetime) -> Decision:
         """Refuse a foreign lock, take a free one."""
         if not facts.asked:
-            return Stop(Problem(title="No node of the cluster is running, so there is nothing to lock."))
+            advice = "Start the cluster service on the nodes, then start again."
+            return Stop(
+                Problem(title="No node of the cluster is running: there is nothing to lock.", next_action=advice)
+            )
         return lock_decision(facts, self.name) or Done(
             "taken",
             f"the run lock is ours on {', '.join(facts.ours)}",

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from include.hci.airflow import run_tasks
+from include.hci.airflow.events import Ended
+from include.hci.airflow.run_tasks import ConcludeOperator, PlanOperator, ReadinessOperator, ReportOperator
+from include.hci.airflow.storage import open_record
+from include.hci.airflow.work import keep_plan, now, read_plan
+from include.hci.cluster.updates import Update
+from include.hci.policy.plan import Plan, PlannedNode
+from include.hci.report import events as ev
+from include.hci.report.values import Problem, UpdateRef
+
+REF = UpdateRef(update_id="u1", kb="KB1", title="Cumulative")
+
+
+@pytest.fixture
+def record(monkeypatch, tmp_path):
+    monkeypatch.setenv("HCI_REPORTS", tmp_path.as_uri())
+    return open_record("demo", "run")
+
+
+def begin(record):
+    record.add(ev.RunStarted(run_id="run", cluster="demo", nodes=("HCI01", "HCI02")), now())
+
+
+def plan(*nodes):
+    return Plan(cluster="demo", made_at=now(), members=("HCI01", "HCI02"), nodes=nodes)
+
+
+WORK = PlannedNode("HCI02", updates=(Update("u1", "Cumulative"),))
+IDLE = PlannedNode("HCI01")
+
+
+def context(scans=(), **changes):
+    ti = SimpleNamespace(try_number=1, xcom_pull=lambda **arguments: list(scans))
+    run = SimpleNamespace(run_type="manual", run_after=now(), triggering_user_name="ops")
+    return {"run_id": "run", "params": {}, "ti": ti, "dag_run": run} | changes
+
+
+def report_of(record):
+    return json.loads(record.storage.read("report.json"))
+
+
+def test_a_run_that_missed_its_window_touches_nothing(record):
+    run = SimpleNamespace(run_type="scheduled", run_after=now() - timedelta(hours=9), triggering_user_name=None)
+    with pytest.raises(AirflowSkipException, match="missed"):
+        ReadinessOperator(task_id="readiness", cluster="demo").execute(context(dag_run=run))
+    assert record.events() == ()
+
+
+def test_a_plan_is_made_once_and_gives_the_nodes_in_order(record, monkeypatch):
+    begin(record)
+    made = []
+
+    def plan_run(cluster, step_context, scans, at):
+        made.append(scans)
+        return plan(WORK, IDLE)
+
+    monkeypatch.setattr(run_tasks, "plan_run", plan_run)
+    monkeypatch.setattr(run_tasks, "open_cluster", lambda settings: None)
+    operator = PlanOperator(task_id="plan", cluster="demo")
+    scans = [{"node": "HCI01"}, None, {"node": "HCI02"}]
+    assert operator.execute(context(scans)) == ["HCI02", "HCI01"]
+    assert operator.execute(context(scans)) == ["HCI02", "HCI01"]
+    assert made == [{"HCI01": {"node": "HCI01"}, "HCI02": {"node": "HCI02"}}]
+    assert read_plan(record) == plan(WORK, IDLE).from_json(read_plan(record).to_json())
+
+
+def test_a_plan_without_work_skips_the_rest(record):
+    begin(record)
+    keep_plan(record, plan(IDLE, PlannedNode("HCI02", skip="HCI02 is Down")))
+    with pytest.raises(AirflowSkipException, match="anything to install"):
+        PlanOperator(task_id="plan", cluster="demo").execute(context())
+
+
+def test_there_is_no_plan_without_a_scan_and_none_for_a_run_that_has_not_begun(record):
+    with pytest.raises(AirflowSkipException):
+        PlanOperator(task_id="plan", cluster="demo").execute(context())
+    begin(record)
+    with pytest.raises(AirflowFailException, match="No node was scanned"):
+        PlanOperator(task_id="plan", cluster="demo").execute(context([None, None]))
+
+
+def test_a_run_that_ended_before_the_lock_is_reported_as_over(record):
+    begin(record)
+    record.add(ev.Failed(step="readiness", problem=Problem(title="The storage is not healthy.")), now())
+    address = ReportOperator(task_id="report", cluster="demo").execute(context())
+    assert address.endswith("/demo/run/report.html")
+    assert report_of(record)["outcome"] == "failed"
+    assert "The storage is not healthy." in record.storage.read("report.html")
+
+
+def finish(record, *nodes):
+    begin(record)
+    record.add(ev.Planned(order=("HCI01", "HCI02"), updates={"HCI01": (REF,), "HCI02": (REF,)}), now())
+    record.add(ev.LockTaken(guid="g", nodes=("HCI01", "HCI02")), now())
+    for node in nodes:
+        result = {"update_id": "u1", "kb": "KB1", "title": "Cumulative", "result": "succeeded"}
+        record.add(ev.InstallStarted(node=node, install_pass=1, updates=(REF,)), now())
+        record.add(ev.InstallFinished(node=node, install_pass=1, results=(result,)), now())
+    record.add(ev.LockReleased(guid="g"), now())
+
+
+def test_the_end_is_good_only_when_every_planned_node_is_done(record):
+    finish(record, "HCI01", "HCI02")
+    ConcludeOperator(task_id="conclude", cluster="demo").ended(context(), Ended("done", "clean"))
+    assert report_of(record)["outcome"] == "succeeded"
+
+
+def test_the_end_fails_the_run_when_a_node_was_not_updated(record):
+    finish(record, "HCI01")
+    with pytest.raises(AirflowFailException, match="1 updated"):
+        ConcludeOperator(task_id="conclude", cluster="demo").ended(context(), Ended("done", "clean"))
+    assert report_of(record)["outcome"] == "failed"
+
+
+def test_an_end_that_could_not_make_safe_is_reported_all_the_same(record):
+    finish(record, "HCI01", "HCI02")
+    problem = Problem(title="The cluster does not answer.", retry_is_safe=False)
+    with pytest.raises(AirflowFailException, match="does not answer"):
+        ConcludeOperator(task_id="conclude", cluster="demo").ended(context(), Ended("stopped", "", problem))
+    assert "The cluster does not answer." in record.storage.read("report.html")
