@@ -95,7 +95,7 @@ class StepTrigger(BaseTrigger):
     async def _wait_for_turn(self, work: StepWork) -> TriggerEvent | None:
         """Return when it is the node's turn; with an event when it will not have one."""
         while self.group_id is not None:
-            answer = await asyncio.to_thread(self._turn, work)
+            answer = await remoting_threads().run(self._turn, work)
             if answer.turn is Turn.STOP:
                 return skipped(answer.why)
             if answer.turn is Turn.GO:

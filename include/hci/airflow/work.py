@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from include.hci.airflow import connections
@@ -17,8 +19,9 @@ from include.hci.cluster.lock import RunLock
 from include.hci.policy.plan import Plan
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.powershell.errors import RemotingError
+from include.hci.powershell.threads import remoting_threads
 from include.hci.report.record import RunRecord
-from include.hci.settings import ClusterSettings, RunOptions, fleet_path, load_fleet
+from include.hci.settings import ClusterSettings, Fleet, RunOptions, fleet_path, load_fleet
 from include.hci.steps.context import StepContext, deadline_for, poll_for
 from include.hci.steps.engine import StepRunner
 from include.hci.steps.factory import make_step
@@ -30,9 +33,16 @@ class ClusterUnknown(ValueError):
     """The fleet file has no usable cluster of that name; the text says what is wrong with it."""
 
 
+@lru_cache(maxsize=1)
+def _fleet(path: Path, changed: int) -> Fleet:
+    """Return the fleet of the file as it was ``changed``; a large one takes a while to read and a task asks several times."""
+    return load_fleet(path)
+
+
 def cluster_settings(name: str) -> ClusterSettings:
     """Return the cluster ``name`` of the fleet file; raises ClusterUnknown with the file's own problems."""
-    fleet = load_fleet(fleet_path())
+    path = fleet_path()
+    fleet = _fleet(path, path.stat().st_mtime_ns if path.exists() else 0)
     if name in fleet.clusters:
         return fleet.clusters[name]
     problems = "; ".join(str(problem) for problem in fleet.problems_of(name)) or "it is not there"
@@ -96,9 +106,11 @@ class StepWork:
         deadline: str | None = None,
     ) -> StepWork:
         """Return the work of one step, from inside a trigger."""
-        settings = cluster_settings(cluster)
+        # Reading files must not hold up the triggerer's event loop, which all its triggers share.
+        threads = remoting_threads()
+        settings = await threads.run(cluster_settings, cluster)
         found = await connections.load_async(settings)
-        return cls._build(step, settings, found, run_id, options, node, deadline)
+        return await threads.run(cls._build, step, settings, found, run_id, options, node, deadline)
 
     @classmethod
     def _build(

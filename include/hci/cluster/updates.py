@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 
-from include.hci.powershell.catalogue import format_code, known_code, normalize_code
+from include.hci.powershell.catalogue import known_code, normalize_code
 
 _KB = re.compile(r"\bKB\d{6,8}\b", re.IGNORECASE)
 #: HRESULTs of Windows Update that are successes: a restart is required, already installed, not applicable any more.
@@ -95,18 +95,6 @@ class UpdateResult:
         return f"{self.update.label} failed with {self.hresult_text}{meaning}"
 
 
-@dataclass(frozen=True, slots=True)
-class ScanResult:
-    """What one node needs: ``updates`` to install, ``feature_updates`` to leave out, and whether a restart is pending."""
-
-    updates: tuple[Update, ...] = ()
-    feature_updates: tuple[Update, ...] = ()
-    restart_pending: bool = False
-
-
 def hresult_of(number: int) -> int:
     """Return an HRESULT that arrived signed as its unsigned number."""
     return normalize_code(number)
-
-
-__all__ = ["ResultCode", "ScanResult", "Update", "UpdateResult", "format_code", "hresult_of"]

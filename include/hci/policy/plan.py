@@ -9,6 +9,7 @@ from typing import Any
 
 from include.hci.cluster.nodes import ClusterNode
 from include.hci.cluster.updates import Update
+from include.hci.policy.budget import out_of_service
 from include.hci.policy.gates import find_node, nodes_out
 from include.hci.policy.order import NodeOrder
 
@@ -52,6 +53,11 @@ class Plan:
     order_reason: str = ""
     max_failed_nodes: int = 0
     per_node: timedelta | None = None
+
+    @property
+    def tolerated(self) -> tuple[str, ...]:
+        """The nodes found out of service beside which one more node may be taken out; none unless the budget allows it."""
+        return self.already_out if out_of_service(self.max_failed_nodes, self.already_out).allows else ()
 
     def node(self, name: str) -> PlannedNode:
         """Return the plan of one node; raises KeyError when it is not planned."""

@@ -11,7 +11,7 @@ from include.hci.cluster.cau import CauRunState, LockHolder
 from include.hci.cluster.machine import AZURE_LOCAL_BUILD, WindowsVersion
 from include.hci.cluster.nodes import ClusterGroup, ClusterInfo, ClusterNode, ClusterResource, Quorum
 from include.hci.cluster.values import GroupState, NodeState
-from include.hci.policy.budget import failure_budget
+from include.hci.policy.budget import out_of_service
 from include.hci.policy.gates import StorageFacts, nodes_out, quorum_reason, storage_reasons
 
 
@@ -197,7 +197,7 @@ def _nodes_up(facts: ReadinessFacts, rules: ReadinessRules) -> CheckResult:
     out = nodes_out(facts.nodes)
     title = "Every node is Up"
     said = [f"{node.name} is {node.state}" for node in out]
-    budget = failure_budget(rules.max_failed_nodes, (), [node.name for node in out])
+    budget = out_of_service(rules.max_failed_nodes, [node.name for node in out])
     advice = "Bring the node up, or resume it if it is paused; this run does not touch what somebody else has paused."
     if out and not rules.require_all_nodes_online and budget.allows:
         said.append(f"{budget.why}, so the run may start and leaves them alone")

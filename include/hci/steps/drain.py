@@ -78,7 +78,7 @@ class Drain(NodeStep[DrainFacts]):
             roles_before=len(before) if orders else len(roles),
             paused_by_run=self.node in self.changes.paused,
             ordered=len(orders) > self._orders_before,
-            others=others_out(members.nodes, self.node, plan.already_out if plan else ()),
+            others=others_out(members.nodes, self.node, plan.tolerated if plan else ()),
             lock=read_lock(cluster, self.context, members),
             storage=read_storage(shell) if up else StorageFacts(),
             quorum_reason=reason,

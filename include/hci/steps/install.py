@@ -150,7 +150,7 @@ def read_custody(step: NodeStep[Any], cluster: Cluster, members: Members) -> Cus
         roles=running_roles(members.groups, step.node),
         paused_by_run=step.node in step.changes.paused,
         restarted=bool(step.since_resume(ev.Restarted)),
-        others=others_out(members.nodes, step.node, plan.already_out if plan else ()),
+        others=others_out(members.nodes, step.node, plan.tolerated if plan else ()),
         lock=read_lock(cluster, step.context, members),
     )
 

@@ -73,7 +73,7 @@ class Turn(NodeStep[TurnFacts]):
             )
         if gate := lock_decision(facts.lock, self.name):
             return gate
-        out = others_out(facts.nodes, name, facts.plan.already_out)
+        out = others_out(facts.nodes, name, facts.plan.tolerated)
         if out:
             return _others(out, facts.ours)
         if not node.is_up:

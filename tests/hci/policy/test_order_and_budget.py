@@ -4,7 +4,7 @@ import pytest
 
 from include.hci.cluster.nodes import ClusterGroup
 from include.hci.cluster.values import GroupState
-from include.hci.policy.budget import failure_budget
+from include.hci.policy.budget import failure_budget, out_of_service
 from include.hci.policy.order import order_nodes
 
 NODES = ("HCI03", "HCI01", "HCI02", "hci04")
@@ -71,3 +71,18 @@ def test_one_more_than_the_limit_stops_and_broken_nodes_count(limit, failed, bro
     budget = failure_budget(limit, failed, broken)
     assert budget.allows is allows
     assert str(limit) in budget.why
+
+
+@pytest.mark.parametrize(
+    ("limit", "out", "allows"),
+    [
+        (0, (), True),
+        (1, (), True),
+        (1, ("A",), False),
+        (2, ("A",), True),
+        (2, ("A", "B"), False),
+        (3, ("A", "B"), True),
+    ],
+)
+def test_one_more_node_may_leave_beside_others_only_within_the_budget(limit, out, allows):
+    assert out_of_service(limit, out).allows is allows

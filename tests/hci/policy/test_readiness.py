@@ -106,9 +106,9 @@ def test_each_check_fails_for_its_own_reason_only(facts, expected):
 @pytest.mark.parametrize("facts", [with_node("HCI02", NodeState.DOWN), with_node("HCI02", NodeState.PAUSED)])
 def test_a_node_that_is_out_is_a_warning_within_the_budget_and_a_refusal_outside(facts):
     facts = replace(facts, quorum=FINE.quorum)
-    assert failed(facts)["nodes-up"] is WARNING
-    assert failed(facts, ReadinessRules(OURS, max_failed_nodes=0))["nodes-up"] is CRITICAL
-    assert failed(facts, ReadinessRules(OURS, 1, require_all_nodes_online=True))["nodes-up"] is CRITICAL
+    assert failed(facts, ReadinessRules(OURS, max_failed_nodes=2))["nodes-up"] is WARNING
+    assert failed(facts, ReadinessRules(OURS, max_failed_nodes=1))["nodes-up"] is CRITICAL
+    assert failed(facts, ReadinessRules(OURS, 2, require_all_nodes_online=True))["nodes-up"] is CRITICAL
 
 
 def test_a_down_node_that_does_not_answer_is_not_said_twice():
