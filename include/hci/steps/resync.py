@@ -18,13 +18,13 @@ from include.hci.steps.base import NodeStep, read_storage
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Clock, Decision, Done, Stop, Wait
 
-#: A repair that is merely suspended for this long is started by hand, once per virtual disk.
+#: A repair that is merely suspended for this long is started by hand, and not more often.
 SUSPENDED_PATIENCE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class ResyncFacts:
-    """The storage now, how it has moved, how many reads in a row found it whole, and which repairs were ordered."""
+    """The storage now, how it has moved, how many reads in a row found it whole, and which repairs were just ordered."""
 
     storage: StorageFacts
     movement: Movement
@@ -61,7 +61,9 @@ class Resync(NodeStep[ResyncFacts]):
         self._began = self._began or now
         self._movement = follow(self._movement, storage.open_jobs, now)
         self._stable = 0 if storage_reasons(storage) else self._stable + 1
-        repaired = frozenset(event.event.virtual_disk for event in self.context.record.all_of(ev.RepairOrdered))
+        orders = self.context.record.all_of(ev.RepairOrdered)
+        # An order on record may never have been sent, and one of an earlier node's resync says nothing about this one.
+        repaired = frozenset(order.event.virtual_disk for order in orders if now - order.at < SUSPENDED_PATIENCE)
         facts = ResyncFacts(storage, self._movement, self._stable, self._began, self._suspended_since, repaired)
         if not facts.suspended:
             self._suspended_since = None

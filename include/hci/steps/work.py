@@ -215,7 +215,10 @@ class LostInstall:
 
 
 def lost_installs(record: RunRecord, node: str) -> tuple[LostInstall, ...]:
-    """Return the installs on ``node`` whose own answer is missing, with those of their updates that nothing is known of."""
+    """Return the installs on ``node`` whose own answer is missing, with those of their updates that nothing is known of.
+
+    What a later install answered about an update counts: the earlier one may never have reached the node.
+    """
     started: dict[int, LostInstall] = {}
     known: dict[int, set[str]] = {}
     for entry in record.events(node):
@@ -226,6 +229,10 @@ def lost_installs(record: RunRecord, node: str) -> tuple[LostInstall, ...]:
                 known.setdefault(event.install_pass, set()).update(result.update_id for result in event.results)
             case ev.InstallFinished() as event:
                 started.pop(event.install_pass, None)
+                answered = {result.update_id for result in event.results}
+                for number in started:
+                    if number < event.install_pass:
+                        known.setdefault(number, set()).update(answered)
     open_ones = []
     for install in started.values():
         left = tuple(update for update in install.updates if update.update_id not in known.get(install.number, set()))

@@ -1,0 +1,184 @@
+"""A plain coordinator for tests: runs every step of a run in its order, as the DAG does, with retries and the failure budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from include.hci.cluster.facade import FleetCluster
+from include.hci.policy.budget import failure_budget
+from include.hci.policy.plan import Plan
+from include.hci.report import events as ev
+from include.hci.report.events import StepName
+from include.hci.report.record import RunRecord
+from include.hci.report.storage import MemoryStorage
+from include.hci.settings import RunOptions
+from include.hci.steps.context import StepContext, deadline_for, poll_for
+from include.hci.steps.decisions import Decision, Done, Stop
+from include.hci.steps.engine import StepRunner, run_step
+from include.hci.steps.factory import make_step
+from include.hci.steps.planning import plan_run
+from tests.hci.steps.simulated import Simulation
+
+
+class Killed(Exception):
+    """The process that ran a step is gone."""
+
+
+@dataclass
+class Coordinator:
+    """One run over a simulated cluster.
+
+    ``retries`` per step; a step whose process was killed is begun again by a new one that knows only the record. ``said`` are
+    all its decisions, ``deaths`` how often a process died. With ``cancellable`` a killed step ends the run instead.
+    """
+
+    simulation: Simulation
+    options: RunOptions = field(default_factory=lambda: RunOptions(max_failed_nodes=1))
+    run_id: str = "run-1"
+    retries: int = 1
+    storage: MemoryStorage = field(default_factory=MemoryStorage)
+    said: list[tuple[str, str | None, Decision]] = field(default_factory=list)
+    plan: Plan | None = None
+    deaths: int = 0
+    cancellable: bool = False
+    watch: Callable[[StepName, str | None, Decision], None] = lambda name, node, decision: None
+
+    def __post_init__(self) -> None:
+        world = self.simulation.cluster.world
+        self.cluster = FleetCluster(world.spec.cluster, [node.name for node in world.nodes], self.simulation.shell)
+        self.record = RunRecord(self.storage)
+
+    @property
+    def context(self) -> StepContext:
+        return StepContext(self.cluster.name, self.run_id, self.options, self.record, self.plan)
+
+    def step(self, name: StepName, node: str | None = None, tries: int | None = None) -> Done | Stop:
+        """Run one step to its end, trying again after a stop."""
+        for attempt in range(1 + (self.retries if tries is None else tries - 1)):
+            if attempt:
+                self.simulation.sleep(timedelta(seconds=30))
+            end = self._try(name, node)
+            if isinstance(end, Done):
+                return end
+        return end
+
+    def _try(self, name: StepName, node: str | None) -> Done | Stop:
+        deadline = self.simulation.now() + deadline_for(name, self.options)
+        while True:
+            step = make_step(name, self.context, node, self.simulation.now)
+            runner = StepRunner(step, self.cluster, self.record, self.simulation.now, deadline, poll_for(name))
+            try:
+                return run_step(runner, self.simulation.sleep, lambda decision: self._hear(name, node, decision))
+            except Killed:
+                if self.cancellable:
+                    raise
+                self.deaths += 1
+                self.record = RunRecord(self.storage)
+                self.simulation.sleep(timedelta(seconds=20))
+
+    def prepare(self) -> Stop | None:
+        """Everything before the first node; a Stop refuses the run."""
+        self.record.add(
+            ev.RunStarted(run_id=self.run_id, cluster=self.cluster.name, nodes=self.cluster.nodes),
+            self.simulation.now(),
+        )
+        ready = self.step("readiness", tries=1)
+        if isinstance(ready, Stop):
+            return ready
+        scans: dict[str, Mapping[str, Any]] = {}
+        for node in self._up():
+            scan = self.step("scan", node)
+            if isinstance(scan, Stop):
+                self._fail("scan", node, scan)
+            else:
+                scans[node] = scan.details
+        self.plan = self._plan(scans)
+        locked = self.step("take_lock")
+        if isinstance(locked, Stop):
+            return locked
+        for planned in self.plan.nodes:
+            if planned.has_work:
+                staged = self.step("stage", planned.name)
+                if isinstance(staged, Stop):
+                    self._fail("stage", planned.name, staged)
+        return None
+
+    def _plan(self, scans: Mapping[str, Mapping[str, Any]]) -> Plan:
+        while True:
+            try:
+                return plan_run(self.cluster, self.context, scans, self.simulation.now())
+            except Killed:
+                if self.cancellable:
+                    raise
+                self.deaths += 1
+
+    def update(self, node: str) -> bool | None:
+        """One node from its turn to the resync; returns whether all went well, None when no node can have a turn any more.
+
+        What was paused is resumed in any case.
+        """
+        end: Done | Stop = self.step("turn", node)
+        if isinstance(end, Stop):
+            self.record.add(ev.Failed(step="turn", problem=end.problem), self.simulation.now())
+            return None
+        if end.outcome != "go":
+            return True
+        well = True
+        names: tuple[StepName, ...] = ("drain", "install", "restart")
+        for name in names:
+            end = self.step(name, node)
+            if isinstance(end, Stop):
+                self._fail(name, node, end)
+                well = False
+                break
+        for name in ("resume", "resync"):
+            end = self.step(name, node)
+            if isinstance(end, Stop):
+                self._fail(name, node, end)
+                return False
+        return well
+
+    def run(self) -> Done | Stop:
+        """The whole run; returns the end of the last step that mattered."""
+        refused = self.prepare()
+        end: Done | Stop
+        if refused is None and self.plan is not None:
+            for planned in self.plan.nodes:
+                failed = self.record.facts.failed
+                if not failure_budget(self.plan.max_failed_nodes, failed, self.plan.already_out).allows:
+                    break
+                if planned.name not in failed and self.update(planned.name) is None:
+                    break
+            end = self.step("verify", tries=1)
+        else:
+            end = refused or Done("nothing")
+            self.record.add(ev.Failed(step="readiness", problem=end.problem), self.simulation.now())  # type: ignore[union-attr]
+        self.conclude()
+        return end
+
+    def conclude(self) -> Done | Stop:
+        end = self.step("conclude")
+        self.record.add(ev.Concluded(), self.simulation.now())
+        return end
+
+    def _up(self) -> list[str]:
+        return [node.name for node in self.simulation.cluster.world.nodes if node.up]
+
+    def _fail(self, name: StepName, node: str, end: Stop) -> None:
+        self.record.add(ev.Failed(step=name, node=node, problem=end.problem), self.simulation.now())
+
+    def _hear(self, name: StepName, node: str | None, decision: Decision) -> None:
+        self.said.append((name, node, decision))
+        self.watch(name, node, decision)
+
+    def words(self) -> list[str]:
+        """Everything that was said, each once in a row."""
+        lines: list[str] = []
+        for name, node, decision in self.said:
+            line = f"{name} {node or ''} {type(decision).__name__}: {decision}"
+            if not lines or lines[-1] != line:
+                lines.append(line)
+        return lines

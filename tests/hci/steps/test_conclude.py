@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from include.hci.cluster.machine import Build
+from include.hci.powershell.errors import CommandFailed, NodeUnreachable
+from include.hci.powershell.records import ErrorRecord
+from include.hci.report import events as ev
+from include.hci.report.facts import OpenRestart, RunFacts
+from include.hci.report.record import RunRecord
+from include.hci.report.storage import MemoryStorage
+from include.hci.steps.answer import NodeAnswer
+from include.hci.steps.conclude import MOST_TRIES, PATIENCE, Conclude, ConcludeFacts, Remainder
+from include.hci.steps.decisions import Done
+from include.hci.steps.engine import StepRunner, run_step
+from tests.hci.cluster.fakes import FakeCluster, node_obj
+from tests.hci.cluster.lockable import LockableShell
+from tests.hci.steps.facts import (
+    DOWN,
+    DRAINED,
+    ME,
+    NAMES,
+    NOW,
+    OURS,
+    PAUSED,
+    QUARANTINED,
+    UP,
+    check,
+    context,
+    minutes,
+    node,
+    now,
+    others,
+)
+from tests.hci.steps.test_engine import Clock
+
+PAUSED_US = RunFacts(paused={ME: NOW - minutes(30)}, lock_guid=str(OURS), lock_nodes=NAMES)
+KEPT = Remainder(
+    "HCI02 is paused by this run", "the node is Down", "Resume-ClusterNode -Name HCI02 -Failback Immediate"
+)
+BOOT = NOW - minutes(600)
+ORDER = OpenRestart(NOW - minutes(3), BOOT)
+
+
+def facts(state: Any = DRAINED, **changes: Any) -> ConcludeFacts:
+    well: dict[str, Any] = {"nodes": (state, *others()), "changes": PAUSED_US, "began": NOW}
+    return ConcludeFacts(**{**well, **changes})
+
+
+CLEAN = RunFacts()
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (facts(), "act: Resume-ClusterNode -Name HCI02 -Failback Immediate"),
+        (facts(node(UP)), "act: note that HCI02 is Up"),
+        (facts(node(PAUSED)), "act: Resume-ClusterNode"),
+        (facts(node(DOWN)), "wait: HCI02 is Down"),
+        (facts(node(DOWN), began=NOW - PATIENCE), "act: leave to a person: HCI02 is paused by this run"),
+        (facts(node(DOWN), began=NOW - PATIENCE, orders={ME: ORDER}), "wait: told to restart"),
+        (facts(node(DOWN, status=QUARANTINED)), "act: leave to a person"),
+        (facts(nodes=others()), "act: leave to a person"),
+        (facts(orders={ME: ORDER}), "wait: told to restart"),
+        (facts(node(UP), orders={ME: ORDER}), "wait: told to restart"),
+        (facts(orders={ME: replace(ORDER, ordered_at=NOW - minutes(20))}), "act: Resume-ClusterNode"),
+        (
+            facts(orders={ME: ORDER}, answers={ME: NodeAnswer(NOW, (), Build(20348, 2))}),
+            "act: note that HCI02 has restarted",
+        ),
+        (
+            facts(changes=replace(PAUSED_US, in_maintenance={ME: NOW}), in_maintenance=frozenset({"hci02"})),
+            "act: Disable-StorageMaintenanceMode",
+        ),
+        (
+            facts(
+                changes=replace(PAUSED_US, in_maintenance={ME: NOW}),
+                in_maintenance=frozenset({"hci02"}),
+                leaving_maintenance=frozenset({"hci02"}),
+            ),
+            "wait: leaving maintenance mode",
+        ),
+        (
+            facts(changes=replace(PAUSED_US, in_maintenance={ME: NOW})),
+            "act: note that the disks of HCI02 are in service",
+        ),
+        (
+            facts(tries={f"node {ME}: Resume-ClusterNode -Name HCI02 -Failback Immediate": MOST_TRIES}),
+            "act: leave to a person",
+        ),
+        (facts(given_up={f"node {ME}": KEPT}, node_locks=(ME,)), "act: remove our MSFT_CAUNode from HCI02"),
+        (facts(given_up={f"node {ME}": KEPT}, run_locks=NAMES), "act: release the run lock on HCI01, HCI02, HCI03"),
+        (facts(given_up={f"node {ME}": KEPT}), "done left-work: HCI02 is paused by this run (the node is Down)"),
+        (
+            facts(given_up={f"node {ME}": KEPT}, unread={ME: "the node is Down"}),
+            "act: leave to a person: the run lock on HCI02",
+        ),
+        (facts(changes=CLEAN, nodes=others()), "done clean: nothing was left to undo"),
+        (facts(changes=CLEAN, run_locks=NAMES), "act: release the run lock"),
+        (facts(changes=CLEAN, node_locks=("HCI01",), run_locks=NAMES), "act: remove our MSFT_CAUNode from HCI01"),
+        (
+            facts(changes=CLEAN, run_locks=NAMES, tries={"lock": MOST_TRIES}),
+            "act: leave to a person: the run lock on HCI01",
+        ),
+        (facts(nodes=(), silence="no route"), "wait: does not answer"),
+        (facts(nodes=(), silence="no route", began=NOW - PATIENCE), "act: leave to a person: HCI02 is paused"),
+        (
+            facts(nodes=(), silence="no route", began=NOW - PATIENCE, given_up={f"node {ME}": KEPT}),
+            "act: leave to a person: the run lock on HCI01",
+        ),
+        (facts(nodes=(), silence="no route", began=NOW - PATIENCE, changes=CLEAN), "done clean"),
+    ],
+)
+def test_the_end_undoes_what_it_can_and_names_what_it_cannot(seen, expected):
+    check(Conclude(context(), now).decide(seen, NOW), expected)
+
+
+def test_what_is_left_carries_the_command_to_type():
+    end = Conclude(context(), now).decide(facts(given_up={f"node {ME}": KEPT}), NOW)
+    assert isinstance(end, Done)
+    assert end.details == {
+        "undone": [],
+        "left": [{"what": KEPT.what, "why": KEPT.why, "command": KEPT.command}],
+        "lock_released": True,
+    }
+
+
+# --- with shells ---------------------------------------------------------------------------------------------------------
+
+
+class Node(LockableShell):
+    """A node with lock objects, whose cluster state the test sets."""
+
+    def __init__(self, name: str, states: dict[str, str]) -> None:
+        super().__init__(name, {"MSFT_CAURun": OURS})
+        self.states = states
+        self.replies |= {"Get-ClusterNode": self._nodes, "Resume-ClusterNode": self._resume}
+
+    def _nodes(self, pipeline: object) -> object:
+        if self.dead:
+            return NodeUnreachable("no route", node=self.node)
+        return [
+            node_obj(name, state, "Completed" if state == "Paused" else "NotInitiated")
+            for name, state in self.states.items()
+        ]
+
+    def _resume(self, pipeline: object) -> object:
+        self.states[ME] = "Up"
+        return []
+
+
+def world(record: RunRecord | None = None, **states: str) -> tuple[FakeCluster, RunRecord, Clock]:
+    seen = {**dict.fromkeys(NAMES, "Up"), **states}
+    record = record or RunRecord(MemoryStorage())
+    record.add(ev.LockTaken(guid=str(OURS), nodes=NAMES), NOW)
+    return FakeCluster({name: Node(name, seen) for name in NAMES}), record, Clock()
+
+
+def conclude(cluster: FakeCluster, record: RunRecord, clock: Clock) -> Done:
+    step = Conclude(context(record), clock)
+    end = run_step(StepRunner(step, cluster, record, clock, clock() + minutes(60)), clock.sleep)
+    assert isinstance(end, Done)
+    return end
+
+
+def held(cluster: FakeCluster) -> dict[str, dict[str, UUID]]:
+    return {name: shell.held for name, shell in cluster.shells.items() if shell.held}  # type: ignore[attr-defined]
+
+
+def test_a_node_this_run_paused_is_resumed_and_the_lock_given_back():
+    cluster, record, clock = world(HCI02="Paused")
+    record.add(ev.Pausing(node=ME), NOW)
+    end = conclude(cluster, record, clock)
+    assert (end.outcome, end.details["undone"]) == ("clean", ["HCI02 was resumed"])
+    assert held(cluster) == {}
+    assert dict(record.facts.paused) == {}
+    assert record.facts.lock_nodes == ()
+
+
+def test_a_node_somebody_else_paused_is_not_touched():
+    cluster, record, clock = world(HCI02="Paused")
+    assert conclude(cluster, record, clock).outcome == "clean"
+    assert not any("Resume" in line for shell in cluster.shells.values() for line in shell.lines)
+
+
+def test_a_node_that_stays_down_is_left_and_everything_else_undone():
+    cluster, record, clock = world(HCI02="Down")
+    record.add(ev.Pausing(node=ME), NOW)
+    end = conclude(cluster, record, clock)
+    assert end.outcome == "left-work"
+    assert end.details["left"][0]["command"] == "Resume-ClusterNode -Name HCI02 -Failback Immediate"  # type: ignore[index]
+    assert list(held(cluster)) == [ME]
+    assert {stamped.event.what for stamped in record.all_of(ev.Left)} == {
+        "HCI02 is paused by this run",
+        "the run lock on HCI02",
+    }
+
+
+def test_a_lock_that_cannot_be_removed_is_named_for_each_node():
+    cluster, record, clock = world()
+    cluster.shells["HCI01"].stubborn = True  # type: ignore[attr-defined]
+    end = conclude(cluster, record, clock)
+    assert end.outcome == "left-work"
+    assert end.details["lock_released"] is False
+    assert list(held(cluster)) == ["HCI01"]
+    assert "HCI01" in record.facts.lock_nodes
+
+
+def test_a_resume_that_is_refused_is_tried_a_few_times_and_the_lock_is_released_all_the_same():
+    cluster, record, clock = world(HCI02="Paused")
+    record.add(ev.Pausing(node=ME), NOW)
+    refusal = CommandFailed([ErrorRecord("access is denied", native_code=5)])
+    for shell in cluster.shells.values():
+        shell.replies["Resume-ClusterNode"] = refusal
+    end = conclude(cluster, record, clock)
+    assert end.outcome == "left-work"
+    assert sum("Resume" in line for shell in cluster.shells.values() for line in shell.lines) == MOST_TRIES
+    assert held(cluster) == {}
+
+
+def test_a_cluster_that_does_not_answer_is_left_after_some_patience():
+    cluster, record, clock = world(HCI02="Paused")
+    record.add(ev.Pausing(node=ME), NOW)
+    for shell in cluster.shells.values():
+        shell.dead = True  # type: ignore[attr-defined]
+    end = conclude(cluster, record, clock)
+    assert end.outcome == "left-work"
+    assert end.details["lock_released"] is False
+    assert clock() - NOW >= PATIENCE
+    assert isinstance(clock(), datetime)
+
+
+def test_concluding_twice_is_harmless():
+    cluster, record, clock = world(HCI02="Paused")
+    record.add(ev.Pausing(node=ME), NOW)
+    conclude(cluster, record, clock)
+    lines = sum(
+        len([line for line in shell.lines if "Resume" in line or "Remove" in line]) for shell in cluster.shells.values()
+    )
+    assert conclude(cluster, record, clock).outcome == "clean"
+    again = sum(
+        len([line for line in shell.lines if "Resume" in line or "Remove" in line]) for shell in cluster.shells.values()
+    )
+    assert again == lines
