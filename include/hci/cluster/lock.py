@@ -110,7 +110,11 @@ class RunLock:
         try:
             create_lock(self.cluster.on(node), "MSFT_CAURun", self.guid)
         except CommandFailed as error:
-            foreign = [holder for holder in self._holders(node) if holder.guid != self.guid]
+            holders = self._holders(node)
+            # Several steps of one run may find the lock expired at the same moment: who comes second finds it ours already.
+            if any(holder.guid == self.guid for holder in holders):
+                return False
+            foreign = [holder for holder in holders if holder.guid != self.guid]
             if not foreign:
                 raise
             raise LockHeld(f"{foreign[0].guid} holds MSFT_CAURun", node=node) from error

@@ -145,7 +145,7 @@ def _outcome(
         return "not-started"
     is_open = name in facts.paused or name in facts.restarting or name in facts.installing
     installed = any(update.result in _WELL for update in updates)
-    if is_open or _missing(own, updates):
+    if is_open or _missing(own, updates) or _owes_restart(own):
         return "failed"
     if installed or facts.restarts.get(name):
         return "updated"
@@ -155,6 +155,21 @@ def _outcome(
         if wanted and not any(isinstance(entry.event, ev.InstallFinished) for entry in own)
         else "nothing-to-install"
     )
+
+
+def _owes_restart(own: Sequence[Entry]) -> bool:
+    """Tell whether what was installed last still waits for the restart that finishes it: until then the build is the old one."""
+    owed = False
+    for entry in own:
+        match entry.event:
+            case ev.InstallFinished(restart_needed=needed, results=results):
+                asked = any(result.reboot_required for result in results if result.result in _WELL)
+                owed = asked if needed is None else needed
+            case ev.Restarted():
+                owed = False
+            case _:
+                pass
+    return owed
 
 
 def _missing(own: Sequence[Entry], updates: Sequence[UpdateReport]) -> list[UpdateReport]:
@@ -181,6 +196,8 @@ def _unnamed_problem(name: str, own: Sequence[Entry], updates: Sequence[UpdateRe
         title = f"The run ended while {name} was installing: how that ended is not known."
     elif name in facts.restarting:
         title = f"The run ended before {name} was seen to restart."
+    elif _owes_restart(own):
+        title = f"The updates on {name} are installed, but the restart that finishes them was not made."
     elif bad:
         named = ", ".join(update.kb or update.title or update.update_id for update in bad)
         title = (

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from include.hci.cluster.lock import LockHeld, RunLock
+from include.hci.powershell.command import Pipeline
 from include.hci.powershell.errors import NodeUnreachable
 from tests.hci.cluster.fakes import FakeCluster
 from tests.hci.cluster.lockable import LockableShell
@@ -94,3 +95,27 @@ def test_releasing_goes_on_when_a_node_is_down_and_says_so():
     release = RunLock(mine, OURS).release(NODES)
     assert release.released == ("HCI01", "HCI03")
     assert release.kept == {"HCI02": "no route"}
+
+
+class RacedShell(LockableShell):
+    """A node on which another step of the same run, or somebody else, is a moment quicker."""
+
+    def __init__(self, node: str, quicker: UUID) -> None:
+        super().__init__(node)
+        self.quicker = quicker
+
+    def _new(self, pipeline: Pipeline) -> object:
+        self.held["MSFT_CAURun"] = self.quicker
+        return super()._new(pipeline)
+
+
+def test_a_lock_that_another_step_of_this_run_has_just_taken_is_ours():
+    raced = FakeCluster({"HCI01": RacedShell("HCI01", OURS)})
+    assert RunLock(raced, OURS).take(["HCI01"]) == ()
+    assert RunLock(raced, OURS).read(["HCI01"]).is_ours
+
+
+def test_a_lock_that_somebody_else_has_just_taken_is_theirs():
+    raced = FakeCluster({"HCI01": RacedShell("HCI01", THEIRS)})
+    with pytest.raises(LockHeld, match=str(THEIRS)):
+        RunLock(raced, OURS).take(["HCI01"])

@@ -357,3 +357,15 @@ def test_an_empty_record_is_a_report_as_well():
         (),
         None,
     )
+
+
+def test_updates_that_wait_for_their_restart_are_not_done():
+    night = Night()
+    begin(night)
+    drain(night, "HCI03", 1)
+    night.after(3, ev.InstallStarted(node="HCI03", install_pass=1, updates=(CUMULATIVE,)))
+    night.after(900, ev.InstallFinished(node="HCI03", install_pass=1, results=(good(CUMULATIVE, reboot=True),)))
+    night.after(5, ev.Resumed(node="HCI03"))
+    found = node(finish(night), "HCI03")
+    assert found.outcome == "failed"
+    assert found.error == "The updates on HCI03 are installed, but the restart that finishes them was not made."
