@@ -55,7 +55,9 @@ def _lock(run: Sequence[Frame], report: Mapping[str, Any]) -> list[str]:
     holding = sorted(node for node, held in run[-1].after.locks.items() if held == guid)
     if lock.get("released") and holding:
         return [f"The report says the lock is released; {', '.join(holding)} still has it."]
-    if guid and lock.get("released") is False and not holding:
+    # On a node that is off nobody can see whether the lock is gone, so a report must not claim it.
+    hidden = any(not node.up for node in run[-1].after.nodes.values())
+    if guid and lock.get("released") is False and not holding and not hidden:
         return ["The report says the lock is not released; no node has it any more."]
     return []
 
@@ -75,11 +77,7 @@ def _outcome(run: Sequence[Frame], report: Mapping[str, Any]) -> list[str]:
 def _node(run: Sequence[Frame], node: Mapping[str, Any]) -> list[str]:
     name, outcome = node["name"], node["outcome"]
     claims = []
-    restarts = sum(
-        1
-        for frame in run
-        if frame.entry.op == "node.restart" and frame.entry.detail["node"] == name and frame.entry.detail.get("ordered")
-    )
+    restarts = _restarts(run, name)
     if node.get("restarts", 0) != restarts:
         claims.append(
             f"The report says {name} was restarted {node.get('restarts', 0)} times; the world saw {restarts}."
@@ -102,6 +100,17 @@ def _node(run: Sequence[Frame], node: Mapping[str, Any]) -> list[str]:
     if outcome == "not-started" and (drained or restarts):
         claims.append(f"The report says {name} was not started; it was drained or restarted.")
     return claims
+
+
+def _restarts(run: Sequence[Frame], name: str) -> int:
+    """Return how often the node came up again after it was told to restart: an order that had no effect is no restart."""
+    ordered, seen = False, 0
+    for entry in (frame.entry for frame in run if frame.entry.detail.get("node") == name):
+        if entry.op == "node.restart" and entry.detail.get("ordered"):
+            ordered = True
+        elif entry.op == "node.power" and entry.detail["up"] and ordered:
+            ordered, seen = False, seen + 1
+    return seen
 
 
 def _installed(run: Sequence[Frame], name: str) -> dict[str, str]:

@@ -254,9 +254,9 @@ def test_a_slow_server_is_waited_for_when_the_timeout_says_so(simulate):
 
 
 def test_a_node_that_never_comes_back_stops_the_run_and_is_left_with_the_command_to_type(simulate):
-    run = Coordinator(simulate(None, 0, "restart-never-comes-back-on-node-2"), retries=0)
+    run = Coordinator(simulate(None, 0, "restart-never-comes-back-on-node-2"))
     run.run()
-    assert violations(run, with_report=False) == []
+    assert violations(run) == []
     assert outcomes(run) == {"HCI01": "updated", "HCI02": "failed", "HCI03": "not-started", "HCI04": "not-started"}
     assert any("did not come back" in line and "left paused" in line for line in said(run, "restart HCI02 Stop"))
     assert any(left.command == "Resume-ClusterNode -Name HCI02 -Failback Immediate" for left in report(run).left)
@@ -264,9 +264,9 @@ def test_a_node_that_never_comes_back_stops_the_run_and_is_left_with_the_command
 
 
 def test_a_node_that_ignores_the_order_is_told_by_its_boot_time(simulate):
-    run = Coordinator(simulate(None, 0, "no-restart-though-ordered-on-node-2"), retries=0)
+    run = Coordinator(simulate(None, 0, "no-restart-though-ordered-on-node-2"))
     run.run()
-    assert violations(run, with_report=False) == []
+    assert violations(run) == []
     assert outcomes(run)["HCI02"] == "failed"
     assert any("boot time is still" in line for line in said(run, "restart HCI02 Stop"))
     assert set(world_nodes(run).values()) == {"Up"}

@@ -250,6 +250,21 @@ def test_i8_two_restarts_in_a_row() -> None:
     assert sentences(script) == ["HCI01 was told to restart twice in a row."]
 
 
+def test_i8_an_order_that_had_no_effect_may_be_given_again_after_a_while() -> None:
+    script = Script().take_lock().drain("HCI01").install("HCI01").order_restart("HCI01")
+    for _ in range(12):
+        script.invoke("Get-ClusterNode", "HCI02")
+    assert found(script.order_restart("HCI01")) == []
+
+
+def test_i8_a_node_that_is_down_already_needs_no_second_order() -> None:
+    script = Script().take_lock().drain("HCI01").install("HCI01").order_restart("HCI01")
+    script.add("node.power", "HCI01", node="HCI01", up=False, boot_time="x")
+    for _ in range(12):
+        script.invoke("Get-ClusterNode", "HCI02")
+    assert sentences(script.order_restart("HCI01")) == ["HCI01 was told to restart twice in a row."]
+
+
 def test_i8_a_second_restart_after_the_first_one_is_over() -> None:
     script = Script().take_lock().drain("HCI01").install("HCI01").order_restart("HCI01").power_cycle("HCI01")
     assert found(script.order_restart("HCI01")) == ["I8"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from include.simulator.referee import judge
-from tests.simulator.referee.journals import GUID, NODES, Script, careful_run, true_report
+from tests.simulator.referee.journals import GUID, LCU, NODES, Script, careful_run, true_report
 
 
 def claims(script: Script, report: dict[str, Any]) -> list[str]:
@@ -126,3 +126,27 @@ def test_only_the_run_with_the_reports_lock_is_compared() -> None:
     for node in NODES:
         script.update(node)
     assert claims(script.release_lock(), true_report()) == []
+
+
+def test_an_order_without_a_boot_is_no_restart() -> None:
+    script = Script().take_lock().drain("HCI01").install("HCI01").order_restart("HCI01")
+    node = {
+        "name": "HCI01",
+        "outcome": "failed",
+        "resumed": False,
+        "updates": [{"update_id": LCU, "result": "succeeded"}],
+    }
+    lock = {"guid": GUID, "released": False}
+    honest = {"outcome": "failed", "lock": lock, "nodes": [node | {"restarts": 0}]}
+    assert claims(script, honest) == []
+    boasting = {"outcome": "failed", "lock": lock, "nodes": [node | {"restarts": 1}]}
+    assert claims(script, boasting) == ["The report says HCI01 was restarted 1 times; the world saw 0."]
+
+
+def test_a_lock_on_a_node_that_is_off_cannot_be_seen_to_be_gone() -> None:
+    script = careful_run()
+    report = true_report()
+    report["lock"]["released"] = False
+    assert claims(script, report) != []
+    script.entries.insert(-1, Script().add("node.power", "HCI02", node="HCI02", up=False, boot_time="x").entries[-1])
+    assert claims(script, report) == []
