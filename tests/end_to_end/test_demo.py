@@ -12,14 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.end_to_end.harness import ROOT, free_ports, nothing_runs, wait_for
+
 RUN_SECONDS = 900
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(RUN_SECONDS + 120)]
@@ -38,20 +36,6 @@ class Demo:
 
     def events(self, op: str) -> list[dict]:
         return [line for line in self.journal if line["op"] == op]
-
-
-def free_ports() -> tuple[int, int]:
-    """Return a port for the UI with two free ones after it, and one for the simulated cluster with five after it."""
-    for base in range(20000, 30000, 50):
-        wanted = [base, base + 1, base + 2, *range(base + 10, base + 16)]
-        if all(is_free(port) for port in wanted):
-            return base, base + 10
-    raise RuntimeError("No free ports were found.")
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def command(*arguments: str) -> list[str]:
@@ -75,28 +59,6 @@ def play(*arguments: str) -> Demo:
         [json.loads(line) for line in (ROOT / ".demo" / "journal.jsonl").read_text().splitlines()],
         "\n".join(file.read_text(errors="replace") for file in logs),
     )
-
-
-def wait_for(condition, seconds: float) -> None:
-    """Return once ``condition`` holds; files that are not there yet count as no."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if condition():
-                return
-        except (OSError, ValueError):
-            pass
-        time.sleep(0.3)
-    raise AssertionError(f"It did not happen within {seconds:.0f} s.")
-
-
-def nothing_runs() -> bool:
-    """Return whether no process of a demonstration of this checkout is left."""
-    for process in psutil.process_iter(["cmdline", "cwd"]):
-        words = process.info["cmdline"] or []
-        if process.info["cwd"] == str(ROOT) and ("include.simulator" in words or "airflow" in words):
-            return False
-    return True
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,100 @@
+"""What operators and machines do to a run in its midst: the triggerer dies, a person marks the run as failed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import psutil
+import pytest
+import requests
+
+from include.demo.__main__ import CLUSTER_LOGIN, COMPONENTS, DAG_ID, judge, newest_report, start_cluster
+from include.demo.api import AirflowApi
+from include.demo.environment import Ports, airflow_environment, write_login
+from include.demo.place import Place
+from include.demo.processes import Processes
+from tests.end_to_end.harness import ROOT, free_ports, wait_for
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
+
+
+@dataclass
+class Lab:
+    """A running Airflow with a simulated cluster."""
+
+    place: Place
+    ports: Ports
+    processes: Processes
+    environment: dict[str, str]
+    api: AirflowApi
+
+    def state(self, run: str, task: str, index: int = -1) -> str | None:
+        rows = self.api.task_instances(DAG_ID, run)
+        return next((row.state for row in rows if (row.task_id, row.map_index) == (task, index)), None)
+
+    def kill(self, component: str) -> None:
+        """Kill a component and everything it started, as a machine that loses its power does."""
+        process = self.processes._running[component]
+        root = psutil.Process(process.pid)
+        for member in (*root.children(recursive=True), root):
+            member.kill()
+        process.wait(timeout=10)
+
+    def world(self) -> dict:
+        session = requests.Session()
+        session.trust_env = False
+        return session.get(f"http://127.0.0.1:{self.ports.control}/state", timeout=10).json()
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    place = Place(ROOT)
+    processes = Processes(place)
+    ports = Ports(*free_ports())
+    with place.only_copy():
+        try:
+            place.begin_afresh()
+            start_cluster(argparse.Namespace(fault=None, speed=600.0, seed=1), ports, place, processes)
+            environment = airflow_environment(place, ports, CLUSTER_LOGIN)
+            login = write_login(place)
+            processes.run("db-migrate", ["airflow", "db", "migrate"], environment, seconds=180)
+            for component in COMPONENTS:
+                processes.start(component, ["airflow", component], environment)
+            api = AirflowApi(f"http://127.0.0.1:{ports.ui}", login)
+            api.wait_until_ready(processes.require_alive, 180)
+            api.wait_for_dag(DAG_ID, processes.require_alive, 120)
+            api.unpause(DAG_ID)
+            yield Lab(place, ports, processes, environment, api)
+        finally:
+            processes.stop_all()
+
+
+def test_a_dead_triggerer_loses_nothing_and_a_run_marked_failed_leaves_nothing(lab):
+    run = lab.api.trigger(DAG_ID, {"max_retries_per_node": 5})
+    wait_for(lambda: lab.state(run, "update_node.install", 0) == "deferred", 180)
+    lab.kill("triggerer")
+    lab.processes.start("triggerer", ["airflow", "triggerer"], lab.environment)
+    wait_for(lambda: lab.state(run, "update_node.resync", 0) == "success", 240)
+
+    wait_for(lambda: lab.state(run, "update_node.install", 1) == "deferred", 120)
+    lab.api._send("PATCH", f"/dags/{DAG_ID}/dagRuns/{quote(run, safe='')}", {"state": "failed"})
+    wait_for(lambda: lab.api.run_state(DAG_ID, run) == "failed", 180)
+
+    report_file = newest_report(lab.place)
+    report = json.loads(report_file.read_text())
+    first, second, *others = report["nodes"]
+    assert (first["outcome"], first["restarts"]) == ("updated", 2)
+    assert second["resumed"] is True
+    assert second["outcome"] != "updated"
+    assert {node["outcome"] for node in others} == {"not-started"}
+    assert report["outcome"] == "failed"
+    assert report["lock"]["released"] is True
+    assert judge(lab.place, lab.ports, report_file) == []
+    world = lab.world()
+    assert {node["state"] for node in world["nodes"]} == {"Up"}
+    assert not any(value for node in world["nodes"] for value in node["locks"].values())
+    assert {vm["state"] for vm in world["vms"]} == {"Running"}
