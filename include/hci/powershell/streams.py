@@ -141,6 +141,7 @@ class StreamReader:
     logger: logging.Logger
     errors: list[ErrorRecord] = field(default_factory=list)
     progress: list[ProgressRecord] = field(default_factory=list)
+    said: str = ""
     messages: dict[Stream, list[Message]] = field(default_factory=lambda: {stream: [] for stream in Stream})
 
     def take(self, shell: PowerShell) -> list[ProgressRecord]:
@@ -156,8 +157,15 @@ class StreamReader:
         fresh = [progress_record(record.value) for record in _received(shell, "progress")[len(self.progress) :]]
         self.progress += fresh
         for progress in fresh:
-            self.logger.debug("%s: %s", self.node, progress.describe())
+            self._log_progress(progress)
         return fresh
+
+    def _log_progress(self, progress: ProgressRecord) -> None:
+        # The end of an activity says nothing new, and a command may repeat itself many times a second.
+        text = progress.describe()
+        level = logging.DEBUG if progress.completed or text == self.said else logging.INFO
+        self.said = text
+        self.logger.log(level, "%s: %s", self.node, text)
 
 
 def _received(shell: PowerShell, name: str) -> list[Received]:

@@ -163,8 +163,8 @@ def _owes_restart(own: Sequence[Entry]) -> bool:
     for entry in own:
         match entry.event:
             case ev.InstallFinished(restart_needed=needed, results=results):
-                asked = any(result.reboot_required for result in results if result.result in _WELL)
-                owed = asked if needed is None else needed
+                # One that asks for none does not settle what an earlier one asked for.
+                owed = owed or bool(needed) or any(item.reboot_required for item in results if item.result in _WELL)
             case ev.Restarted():
                 owed = False
             case _:

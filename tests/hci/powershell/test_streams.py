@@ -121,6 +121,21 @@ def test_a_reader_takes_only_what_is_new(caplog: pytest.LogCaptureFixture) -> No
     assert caplog.messages == ["HCI01: Get-X: one", "HCI01: Get-X: two"]
 
 
+def test_progress_is_logged_when_it_says_something_new(caplog: pytest.LogCaptureFixture) -> None:
+    steps: list[dict[str, object]] = [
+        {"Activity": "Repairing", "PercentComplete": 10},
+        {"Activity": "Repairing", "PercentComplete": 10},
+        {"Activity": "Repairing", "PercentComplete": 20},
+        {"Activity": "Repairing", "PercentComplete": 30, "Type": 1},
+    ]
+    streams = SimpleNamespace(error=[], warning=[], verbose=[], debug=[], information=[], progress=[])
+    streams.progress += [SimpleNamespace(value=of(**step)) for step in steps]
+    with caplog.at_level(logging.INFO):
+        reader = StreamReader("HCI01", "Repair-VirtualDisk", logging.getLogger("test"))
+        assert len(reader.take(SimpleNamespace(streams=streams))) == 4  # type: ignore[arg-type]
+    assert caplog.messages == ["HCI01: Repairing, 10%", "HCI01: Repairing, 20%"]
+
+
 def test_an_error_record_as_windows_sends_it() -> None:
     xml = """<Obj RefId="0"><TN RefId="0"><T>System.Management.Automation.ErrorRecord</T><T>System.Object</T></TN>
     <ToString>Cannot find any service with service name 'nope'.</ToString><MS><Obj N="Exception" RefId="1"><TN RefId="1">
