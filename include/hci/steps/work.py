@@ -24,6 +24,7 @@ class UpdaterUnusable(RemotingError):
     """The node updater cannot be used on a node."""
 
     title = "No way to install updates"
+    default_meaning = "the node's provider for installing updates is missing or blocked"
     default_next_action = (
         "Check that the Failover-Clustering feature is whole on the node, and that no policy blocks its WMI provider."
     )

@@ -22,6 +22,7 @@ from include.hci.settings import RunOptions
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Decision, Done, Stop, Wait
 from include.hci.steps.gates import Custody
+from include.hci.steps.install import InstallFacts
 from include.hci.steps.work import NodeScan
 
 NOW = datetime(2026, 11, 3, 1, 0, tzinfo=UTC)
@@ -136,3 +137,12 @@ def check(decision: Decision, expected: str) -> None:
     if isinstance(decision, Stop):
         assert decision.problem.title
         assert decision.problem.next_action
+
+
+def install(*, holders: tuple[LockHolder, ...] = (), **changes: Any) -> InstallFacts:
+    mine = {
+        key: changes.pop(key)
+        for key in list(changes)
+        if key in ("node", "roles", "paused_by_run", "restarted", "others", "lock")
+    }
+    return InstallFacts(custody(**mine), holders, **changes)
