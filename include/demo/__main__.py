@@ -63,7 +63,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="seed of the simulated cluster")
     parser.add_argument("--fault", help="a fault to inject, or 'help' for the list")
     parser.add_argument("--keep", action="store_true", help="leave Airflow and the simulated cluster up until Ctrl-C")
-    parser.add_argument("--limit", type=float, default=900.0, help="give up after this many seconds")
+    parser.add_argument("--limit", type=float, default=1500.0, help="give up after this many seconds")
     return parser.parse_args(arguments)
 
 

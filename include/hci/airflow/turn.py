@@ -67,6 +67,10 @@ def verdict(
             return TurnVerdict(Turn.WAIT, f"{names.get(index, index)} is first: {_under_way(steps)}")
         if steps.get("turn") == "success":
             return TurnVerdict(Turn.WAIT, f"{names.get(index, index)} is still under way: {_under_way(steps)}")
+    for index, steps in states.items():
+        if index < position and steps.get("turn") == "failed":
+            why = f"{names.get(index, index)} could not have its turn, so the cluster is not ready for another node either"
+            return TurnVerdict(Turn.STOP, why)
     me = names.get(position)
     failed = {names.get(index, str(index)) for index, steps in states.items() if "failed" in steps.values()}
     failed = (failed | set(failed_on_record)) - {me}

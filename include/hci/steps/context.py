@@ -43,7 +43,7 @@ class StepContext:
 
 
 #: Steps that only read or make safe, in minutes; the others have an option of their own.
-_MINUTES = {"readiness": 15, "scan": 60, "take_lock": 10, "turn": 60, "resume": 60, "verify": 120, "conclude": 30}
+_MINUTES = {"readiness": 15, "scan": 60, "take_lock": 10, "resume": 60, "verify": 120, "conclude": 30}
 #: What a restart step may need beside the restarts themselves: reading, waiting for servicing, one more order.
 _SLACK = timedelta(minutes=10)
 
@@ -62,6 +62,9 @@ def deadline_for(name: StepName, options: RunOptions) -> timedelta:
             return options.max_passes_per_node * (one_pass + _SLACK)
         case "resync":
             return timedelta(minutes=options.resync_timeout_minutes)
+        case "turn":
+            # What a turn waits for is mostly another node on its way back; it is not waited for much longer than a restart.
+            return 4 * timedelta(minutes=options.reboot_timeout_minutes)
     return timedelta(minutes=_MINUTES.get(name, 60))
 
 

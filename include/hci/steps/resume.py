@@ -95,7 +95,11 @@ class Resume(NodeStep[ResumeFacts]):
             state = node.kept_out if node else "not in the cluster"
             return Stop(_cannot(name, state, facts.failback))
         if node.state not in (NodeState.PAUSED, NodeState.UP):
-            return Wait(f"{name} is {node.state}", on_deadline=_cannot(name, str(node.state), facts.failback))
+            limit = timedelta(minutes=self.context.options.reboot_timeout_minutes)
+            # Counted from the order, so that trying again does not wait again: slow servers and people get this long.
+            until = None if facts.order is None else facts.order.ordered_at + 4 * limit
+            cannot = _cannot(name, str(node.state), facts.failback)
+            return Wait(f"{name} is {node.state}", deadline=until, on_deadline=cannot)
         if facts.order is not None and (decision := self._await_restart(facts, facts.order, now)):
             return decision
         if facts.maintenance_by_run:

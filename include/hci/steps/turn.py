@@ -116,7 +116,8 @@ def _others(out: tuple[ClusterNode, ...], ours: frozenset[str]) -> Wait | Stop:
         f"{node.name} is {node.state}{' by this run' if node.name.lower() in ours else ''}" for node in out
     )
     advice = "Bring the node back (Resume-ClusterNode), then clear this task with everything downstream."
-    problem = Problem(title=f"Another node is still out of service: {listed}.", next_action=advice, retry_is_safe=True)
+    # It was waited for long enough: trying again by itself would only wait as long once more.
+    problem = Problem(title=f"Another node is still out of service: {listed}.", next_action=advice, retry_is_safe=False)
     if any(node.name.lower() in ours and node.state in (NodeState.DOWN, NodeState.PAUSED) for node in out):
         # Its own steps have ended, so nothing of this run will bring it back before the run concludes.
         return Stop(problem)

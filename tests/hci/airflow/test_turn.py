@@ -10,6 +10,7 @@ FAILED = {"turn": "success", "drain": "failed", "resume": "success"}
 BUSY = {"turn": "success", "drain": "deferred", "resume": None}
 RETRYING = {"turn": "success", "drain": "up_for_retry", "resume": None}
 WAITING = {"turn": "deferred", "drain": None, "resume": None}
+NO_TURN = {"turn": "failed", "drain": "upstream_failed", "resume": "skipped"}
 SKIPPED = {"turn": "skipped", "drain": "skipped", "resume": "skipped"}
 
 
@@ -24,6 +25,9 @@ SKIPPED = {"turn": "skipped", "drain": "skipped", "resume": "skipped"}
         pytest.param({0: WAITING, 1: WAITING}, 1, (), 1, Turn.WAIT, "HCI01", id="an earlier one has not begun"),
         pytest.param({0: DONE, 1: WAITING, 2: WAITING}, 1, (), 1, Turn.GO, "", id="the earlier one ended well"),
         pytest.param({0: SKIPPED, 1: WAITING}, 1, (), 0, Turn.GO, "", id="skipped is not failed"),
+        pytest.param(
+            {0: NO_TURN, 1: WAITING}, 1, (), 1, Turn.STOP, "HCI01 could not", id="a turn that failed ends the run"
+        ),
         pytest.param({0: FAILED, 1: WAITING}, 1, (), 1, Turn.GO, "", id="one failure is within a budget of one"),
         pytest.param(
             {0: FAILED, 1: WAITING}, 1, (), 0, Turn.STOP, "HCI01", id="one failure is beyond a budget of none"
