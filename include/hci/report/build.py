@@ -164,8 +164,9 @@ def _left(entries: Sequence[Entry], facts: RunFacts, *, over: bool) -> tuple[Lef
             for node in facts.paused
             if node not in about
         ]
-        if facts.lock_nodes and None not in about:
-            nodes = ", ".join(facts.lock_nodes)
+        unsaid = [node for node in facts.lock_nodes if not any(_is_lock_of(left, node) for left in noted)]
+        if unsaid and None not in about:
+            nodes = ", ".join(unsaid)
             noted.append(
                 LeftReport(
                     f"The update lock {facts.lock_guid} may still be held on {nodes}.",
@@ -173,6 +174,11 @@ def _left(entries: Sequence[Entry], facts: RunFacts, *, over: bool) -> tuple[Lef
                 )
             )
     return tuple(dict.fromkeys(noted))
+
+
+def _is_lock_of(left: LeftReport, node: str) -> bool:
+    """Tell whether ``left`` is about this run's lock on ``node``."""
+    return left.node == node and "lock" in left.what
 
 
 def _outcome(

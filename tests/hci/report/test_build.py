@@ -369,3 +369,15 @@ def test_updates_that_wait_for_their_restart_are_not_done():
     found = node(finish(night), "HCI03")
     assert found.outcome == "failed"
     assert found.error == "The updates on HCI03 are installed, but the restart that finishes them was not made."
+
+
+def test_a_lock_that_was_named_as_left_is_not_named_twice():
+    night = Night()
+    begin(night)
+    night.after(
+        5, ev.Left(node=NODES[0], what=f"the run lock on {NODES[0]}", why="the node is Down", command="Remove it")
+    )
+    night.after(1, ev.Concluded())
+    told = [left.what for left in report(night).left]
+    assert told[0] == f"the run lock on {NODES[0]}"
+    assert not any(NODES[0] in what for what in told[1:])
