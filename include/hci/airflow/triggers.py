@@ -99,6 +99,7 @@ class StepTrigger(BaseTrigger):
             if answer.turn is Turn.STOP:
                 return skipped(answer.why)
             if answer.turn is Turn.GO:
+                work.begin()
                 return None
             await publish(self.task_instance, {"step": self.step, "text": f"waits for its turn: {answer.why}"})
             await asyncio.sleep(self.poll_seconds)

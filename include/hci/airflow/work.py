@@ -154,6 +154,11 @@ class StepWork:
         """The nodes that failed for good, by the run's own record."""
         return tuple(self.context.record.facts.failed)
 
+    def begin(self) -> None:
+        """Let the step's patience count from now: the hours in which other nodes had their turn are not its own."""
+        step = self.runner.step.name
+        self.runner.deadline = now() + deadline_for(step, self.context.options)
+
     def acting(self) -> str | None:
         """Return what the step is doing right now, from its last decision on record."""
         step = self.runner.step

@@ -26,7 +26,9 @@ class FakeWork:
 
     def __init__(self, *decisions):
         self.left = list(decisions)
+        self.rounds = len(decisions)
         self.touched = 0
+        self.begun = 0
         self.runner = SimpleNamespace(tick=self.tick, pause_after=lambda decision: timedelta(0))
 
     def tick(self):
@@ -37,6 +39,10 @@ class FakeWork:
 
     def acting(self):
         return "install 3 updates on HCI02"
+
+    def begin(self):
+        assert len(self.left) == self.rounds, "its patience begins before its first look"
+        self.begun += 1
 
     def keep_lock(self):
         self.touched += 1
@@ -139,8 +145,10 @@ async def test_an_error_nobody_foresaw_becomes_a_problem_with_its_text(play):
 async def test_a_node_waits_for_its_turn_and_then_begins(play):
     busy = {"g.turn_0": "success", "g.drain_0": "deferred", "g.turn_1": "deferred"}
     over = {"g.turn_0": "success", "g.drain_0": "success", "g.turn_1": "deferred"}
-    [end], published = await play(FakeWork(Done("go", "it may leave")), [busy, busy, over], step="turn", group_id="g")
+    work = FakeWork(Done("go", "it may leave"))
+    [end], published = await play(work, [busy, busy, over], step="turn", group_id="g")
     assert end.status == "done"
+    assert work.begun == 1
     assert [value["text"] for value in published] == ["waits for its turn: HCI01 is first: its drain is deferred"] * 2
 
 
