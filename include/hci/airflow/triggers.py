@@ -151,4 +151,6 @@ class StepTrigger(BaseTrigger):
             dag_id=instance.dag_id, run_ids=[instance.run_id], task_group_id=self.group_id
         )
         states = group_states(answer.get(instance.run_id, {}))
-        return verdict(states, instance.map_index, work.order, work.failed_nodes, work.max_failed_nodes)
+        return verdict(
+            states, instance.map_index, work.order, work.failed_nodes, work.max_failed_nodes, work.broken_nodes
+        )

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from include.hci.policy.budget import failure_budget
+
 #: Task states after which Airflow does nothing more by itself.
 TERMINAL = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
@@ -48,13 +50,14 @@ def verdict(
     order: Sequence[str],
     failed_on_record: Collection[str],
     max_failed_nodes: int,
+    broken: Collection[str] = (),
 ) -> TurnVerdict:
     """Return whether the node at ``position`` of ``order`` may start.
 
     It waits for every earlier node to end and, because a person may have cleared an earlier node, for a later one that is under
     way. The nodes that failed are counted from the task states and from the run's own record, since marking a run failed in the
-    UI rewrites task states. More of them than ``max_failed_nodes`` stop the run, as CAU's MaxFailedNodes does
-    (Invoke-CauRun: the run is stopped when one more than this many nodes failed).
+    UI rewrites task states. They and the ``broken`` ones, which the plan found out of service, stop the run when the failure
+    budget does not allow for them.
     """
     names = dict(enumerate(order))
     for index in sorted(states):
@@ -74,13 +77,18 @@ def verdict(
     me = names.get(position)
     failed = {names.get(index, str(index)) for index, steps in states.items() if "failed" in steps.values()}
     failed = (failed | set(failed_on_record)) - {me}
-    if len(failed) > max_failed_nodes:
+    if not failure_budget(max_failed_nodes, failed, broken).allows:
         count = "1 node has" if len(failed) == 1 else f"{len(failed)} nodes have"
         return TurnVerdict(
             Turn.STOP,
-            f"{count} failed ({', '.join(sorted(failed))}) and max_failed_nodes is {max_failed_nodes}: this node is left alone",
+            f"{count} failed ({', '.join(sorted(failed))}){_beside(broken)} and max_failed_nodes is {max_failed_nodes}: "
+            "this node is left alone",
         )
     return TurnVerdict(Turn.GO, "every earlier node has ended")
+
+
+def _beside(broken: Collection[str]) -> str:
+    return f", {', '.join(sorted(broken))} was out of service before," if broken else ""
 
 
 def _under_way(steps: Mapping[str, str | None]) -> str:

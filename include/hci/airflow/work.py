@@ -150,6 +150,12 @@ class StepWork:
         return self.settings.max_failed_nodes if plan is None else plan.max_failed_nodes
 
     @property
+    def broken_nodes(self) -> tuple[str, ...]:
+        """The nodes that were out of service when the run was planned."""
+        plan = self.context.plan
+        return () if plan is None else plan.already_out
+
+    @property
     def failed_nodes(self) -> tuple[str, ...]:
         """The nodes that failed for good, by the run's own record."""
         return tuple(self.context.record.facts.failed)

@@ -23,6 +23,7 @@ class FakeWork:
     order = ("HCI01", "HCI02")
     max_failed_nodes = 0
     failed_nodes = ()
+    broken_nodes = ()
 
     def __init__(self, *decisions):
         self.left = list(decisions)

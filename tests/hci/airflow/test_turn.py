@@ -70,3 +70,11 @@ def test_verdict(states, position, on_record, budget, turn, says):
 def test_states_are_read_by_step_and_map_index():
     flat = {"update_node.turn_0": "success", "update_node.drain_0": None, "update_node.turn_11": "deferred"}
     assert group_states(flat) == {0: {"turn": "success", "drain": None}, 11: {"turn": "deferred"}}
+
+
+def test_nodes_that_were_out_before_count_against_the_budget():
+    states = {0: FAILED, 1: WAITING}
+    assert verdict(states, 1, ORDER, (), 1).turn is Turn.GO
+    answer = verdict(states, 1, ORDER, (), 1, broken=("HCI04",))
+    assert answer.turn is Turn.STOP
+    assert "HCI04 was out of service before" in answer.why
