@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,20 @@ def finished(decision: Done | Stop) -> TriggerEvent:
 def skipped(why: str) -> TriggerEvent:
     """Return the event of a node that is not to be started."""
     return TriggerEvent({"status": "skipped", "why": why})
+
+
+def addressed(event: TriggerEvent, sender: Sequence[str | None]) -> TriggerEvent:
+    """Return ``event`` with the step that it comes from, so that no other task takes it for its own."""
+    return TriggerEvent({**event.payload, "sender": list(sender)})
+
+
+def is_from(payload: Mapping[str, Any], sender: Sequence[str | None]) -> bool:
+    """Return whether an event's ``payload`` comes from ``sender``.
+
+    Databases that give a deleted trigger's number to the next one (SQLite does) let the last words of a task that a person
+    ended reach a task that was deferred just then.
+    """
+    return payload.get("sender") == list(sender)
 
 
 def parse(payload: Mapping[str, Any]) -> Ended:

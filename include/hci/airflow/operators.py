@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow.admission import Admission, admit
-from include.hci.airflow.events import Ended, end_of, parse
+from include.hci.airflow.events import Ended, end_of, is_from, parse
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.triggers import StepTrigger
 from include.hci.airflow.work import StepWork, cluster_settings, now, read_plan
@@ -94,7 +94,11 @@ class StepOperator(BaseOperator):
         return self.task_id.rpartition(".")[0] if self.step == "turn" else None
 
     def go_on(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
-        """Take over from the trigger."""
+        """Take over from the trigger; what another task's trigger said sends this one back to wait for its own."""
+        settings = cluster_settings(self.cluster)
+        if not is_from(event, (settings.name, context["run_id"], self.step, self.node)):
+            self.log.warning("This is the answer of another task; the step goes on: %s", dict(event))
+            return self.hand_over(settings, context["run_id"], run_options(settings, context))
         return self.ended(context, parse(event))
 
     def ended(self, context: Mapping[str, Any], end: Ended) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.hci.airflow.events import finished, skipped, unexpected
+from include.hci.airflow.events import addressed, finished, skipped, unexpected
 from include.hci.airflow.progress import describe, publish, under_way
 from include.hci.airflow.turn import Turn, TurnVerdict, group_states, verdict
 from include.hci.airflow.work import StepWork
@@ -77,13 +77,11 @@ class StepTrigger(BaseTrigger):
             event = await self._work()
         except Exception as error:
             self.log.exception("The step could not go on")
-            yield finished(Stop(unexpected(self.step, self.node, error)))
-            return
-        if event is not None:
-            yield event
+            event = finished(Stop(unexpected(self.step, self.node, error)))
+        yield addressed(event, (self.cluster, self.run_id, self.step, self.node))
 
-    async def _work(self) -> TriggerEvent | None:
-        """Run the step to its end; None when a person has ended the task."""
+    async def _work(self) -> TriggerEvent:
+        """Run the step to its end, or until a person has ended the task."""
         work = await StepWork.open_async(self.step, self.cluster, self.run_id, self.options, self.node, self.deadline)
         keeper = asyncio.create_task(self._keep_lock(work))
         try:
@@ -105,7 +103,7 @@ class StepTrigger(BaseTrigger):
             await asyncio.sleep(self.poll_seconds)
         return None
 
-    async def _run_step(self, work: StepWork) -> TriggerEvent | None:
+    async def _run_step(self, work: StepWork) -> TriggerEvent:
         said = ""
         while not self._killed:
             decision = await self._tick(work)
@@ -116,7 +114,8 @@ class StepTrigger(BaseTrigger):
                 return finished(decision)
             await publish(self.task_instance, {"step": self.step, **describe(decision)})
             await asyncio.sleep(min(self.poll_seconds, work.runner.pause_after(decision).total_seconds() or 0.05))
-        return None
+        # A trigger that ends without a word fails whatever task the database takes it for.
+        return skipped("a person has ended this task")
 
     async def on_kill(self) -> None:
         """Stop acting: a person has marked or cleared the task. A command that is under way ends by itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.simulator.referee.view import Frame
+from include.simulator.referee.view import LOCK, Frame
 from include.simulator.referee.violation import Violation, violation
 
 NAME = "I12"
@@ -33,16 +33,20 @@ def check(frames: Sequence[Frame], report: Mapping[str, Any]) -> list[Violation]
 
 
 def _of_this_run(frames: Sequence[Frame], guid: str) -> Sequence[Frame]:
-    """Return the part of the journal that belongs to the run: from the first time its lock was taken to the last time it went."""
-    own = [
-        index for index, frame in enumerate(frames) if guid and str(frame.entry.detail.get("guid", "")).lower() == guid
+    """Return the part of the journal that belongs to the run: from the first time its lock was taken to the next holder's time.
+
+    It does not end with the lock, which may expire before the run is over.
+    """
+    taken = [
+        (index, str(frame.entry.detail["guid"]).lower())
+        for index, frame in enumerate(frames)
+        if frame.entry.op == "lock.taken" and frame.entry.detail["class"] == LOCK
     ]
-    taken = [index for index in own if frames[index].entry.op == "lock.taken"]
-    if not taken:
+    own = [index for index, holder in taken if guid and holder == guid]
+    if not own:
         return frames
-    held_after = guid in frames[-1].after.locks.values()
-    gone = [index for index in own if frames[index].entry.op in ("lock.released", "lock.expired")]
-    return frames[taken[0] :] if held_after or not gone else frames[taken[0] : gone[-1] + 1]
+    others = [index for index, holder in taken if index > own[-1] and holder != guid]
+    return frames[own[0] : others[0] if others else len(frames)]
 
 
 def _lie(run: Sequence[Frame], node: str | None, sentence: str) -> Violation:

@@ -7,7 +7,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from include.hci.airflow import operators, work
-from include.hci.airflow.events import Ended
+from include.hci.airflow.events import Ended, addressed, finished
 from include.hci.airflow.operators import NodeStepOperator, StepOperator, StepStopped
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import keep_plan, now
@@ -125,7 +125,23 @@ def test_a_failed_step_of_the_whole_cluster_is_the_runs_problem(record, looks):
 
 def test_an_event_that_is_none_of_ours_is_refused(record):
     with pytest.raises(ValueError, match="no end of a step"):
-        node_step().go_on(context(), {"status": "timeout"})
+        node_step().go_on(context(), {"status": "timeout", "sender": ["demo", "run", "drain", "HCI01"]})
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [None, ["demo", "run", "turn", "HCI02"], ["demo", "run", "install", "HCI01"], ["demo", "old", "drain", "HCI01"]],
+)
+def test_the_last_words_of_another_task_do_not_end_this_one(record, sender):
+    with pytest.raises(TaskDeferred) as deferred:
+        node_step().go_on(context(), {"status": "skipped", "why": "HCI02 has failed", "sender": sender})
+    arguments = deferred.value.trigger.serialize()[1]
+    assert (arguments["step"], arguments["node"]) == ("drain", "HCI01")
+
+
+def test_what_its_own_trigger_says_ends_a_task(record):
+    event = addressed(finished(Done("drained", "HCI01 is drained", {"roles": 3})), ("demo", "run", "drain", "HCI01"))
+    assert node_step().go_on(context(), event.payload)["roles"] == 3
 
 
 def test_an_unknown_cluster_is_named_with_the_files_own_problem(monkeypatch, tmp_path):

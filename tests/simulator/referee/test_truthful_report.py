@@ -150,3 +150,16 @@ def test_a_lock_on_a_node_that_is_off_cannot_be_seen_to_be_gone() -> None:
     assert claims(script, report) != []
     script.entries.insert(-1, Script().add("node.power", "HCI02", node="HCI02", up=False, boot_time="x").entries[-1])
     assert claims(script, report) == []
+
+
+def test_a_run_goes_on_after_its_lock_has_expired_until_somebody_else_holds_it() -> None:
+    script = Script().take_lock().drain("HCI01")
+    for node in NODES:
+        script.add("lock.expired", node, **{"class": "MSFT_CAURun", "guid": GUID})
+    node = {"name": "HCI01", "outcome": "failed", "resumed": True, "restarts": 0, "updates": []}
+    report = {"outcome": "failed", "lock": {"guid": GUID, "released": True}, "nodes": [node]}
+    assert claims(script, report) == ["The report says HCI01 was resumed; it is Paused."]
+    script.resume("HCI01")
+    assert claims(script, report) == []
+    script.take_lock("77777777-0000-5000-8000-0000000000cc").drain("HCI01")
+    assert claims(script, report) == []
