@@ -1,4 +1,4 @@
-"""What operators and machines do to a run in its midst: the triggerer dies, a person marks the run as failed."""
+"""What operators and machines do to a run in its midst: the triggerer dies, a person fails the run, or deletes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from include.demo.api import AirflowApi
 from include.demo.environment import Ports, airflow_environment, write_login
 from include.demo.place import Place
 from include.demo.processes import Processes
+from include.hci.airflow.names import make_safe_dag_id
 from tests.end_to_end.harness import ROOT, free_ports, wait_for
+
+RESCUE_ID = make_safe_dag_id("demo")
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
 
@@ -33,8 +36,15 @@ class Lab:
     api: AirflowApi
 
     def state(self, run: str, task: str, index: int = -1) -> str | None:
-        rows = self.api.task_instances(DAG_ID, run)
+        return self.state_of(DAG_ID, run, task, index)
+
+    def state_of(self, dag_id: str, run: str, task: str, index: int = -1) -> str | None:
+        rows = self.api.task_instances(dag_id, run)
         return next((row.state for row in rows if (row.task_id, row.map_index) == (task, index)), None)
+
+    def send(self, method: str, path: str, body: dict | None = None) -> None:
+        answer = self.api._session.request(method, f"{self.api.base}/api/v2{path}", json=body, timeout=30)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
 
     def kill(self, component: str) -> None:
         """Kill a component and everything it started, as a machine that loses its power does."""
@@ -50,7 +60,7 @@ class Lab:
         return session.get(f"http://127.0.0.1:{self.ports.control}/state", timeout=10).json()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     place = Place(ROOT)
     processes = Processes(place)
@@ -68,6 +78,7 @@ def lab() -> Iterator[Lab]:
             api.wait_until_ready(processes.require_alive, 180)
             api.wait_for_dag(DAG_ID, processes.require_alive, 120)
             api.unpause(DAG_ID)
+            api.wait_for_dag(RESCUE_ID, processes.require_alive, 120)
             yield Lab(place, ports, processes, environment, api)
         finally:
             processes.stop_all()
@@ -81,7 +92,7 @@ def test_a_dead_triggerer_loses_nothing_and_a_run_marked_failed_leaves_nothing(l
     wait_for(lambda: lab.state(run, "update_node.resync", 0) == "success", 240)
 
     wait_for(lambda: lab.state(run, "update_node.install", 1) == "deferred", 120)
-    lab.api._send("PATCH", f"/dags/{DAG_ID}/dagRuns/{quote(run, safe='')}", {"state": "failed"})
+    lab.send("PATCH", f"/dags/{DAG_ID}/dagRuns/{quote(run, safe='')}", {"state": "failed"})
     wait_for(lambda: lab.api.run_state(DAG_ID, run) == "failed", 180)
 
     report_file = newest_report(lab.place)
@@ -94,6 +105,36 @@ def test_a_dead_triggerer_loses_nothing_and_a_run_marked_failed_leaves_nothing(l
     assert report["outcome"] == "failed"
     assert report["lock"]["released"] is True
     assert judge(lab.place, lab.ports, report_file) == []
+    assert_nothing_is_left(lab)
+
+
+def test_a_run_that_is_deleted_in_its_midst_is_made_safe_from_its_record(lab):
+    run = lab.api.trigger(DAG_ID, {})
+    wait_for(lambda: node_out(lab) is not None and lab.state(run, "take_lock") == "success", 180)
+    # What a person can do to a run: the task that would make it safe is marked, the run is failed and then deleted.
+    at = f"/dags/{DAG_ID}/dagRuns/{quote(run, safe='')}"
+    lab.send("PATCH", f"{at}/taskInstances/conclude", {"new_state": "success"})
+    lab.send("PATCH", at, {"state": "failed"})
+    wait_for(lambda: lab.api.run_state(DAG_ID, run) == "failed", 60)
+    lab.send("DELETE", at)
+    assert node_out(lab) is not None
+
+    rescue = lab.api.trigger(RESCUE_ID, {})
+    wait_for(lambda: lab.api.run_state(RESCUE_ID, rescue) in ("success", "failed"), 180)
+    assert lab.api.run_state(RESCUE_ID, rescue) == "success"
+    assert_nothing_is_left(lab)
+    report = json.loads(newest_report(lab.place).read_text())
+    assert (report["run_id"], report["outcome"], report["lock"]["released"]) == (run, "failed", True)
+
+    idle = lab.api.trigger(RESCUE_ID, {})
+    wait_for(lambda: lab.state_of(RESCUE_ID, idle, "find_dead_runs") == "skipped", 60)
+
+
+def node_out(lab):
+    return next((node["name"] for node in lab.world()["nodes"] if node["state"] == "Paused"), None)
+
+
+def assert_nothing_is_left(lab):
     world = lab.world()
     assert {node["state"] for node in world["nodes"]} == {"Up"}
     assert not any(value for node in world["nodes"] for value in node["locks"].values())

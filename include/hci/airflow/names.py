@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 ROLLING_UPDATE = "rolling_update__"
+MAKE_SAFE = "make_safe__"
 NODE_GROUP = "update_node"
 
 
@@ -14,3 +15,8 @@ def rolling_update_dag_id(slug: str) -> str:
 def cluster_slug(dag_id: str) -> str | None:
     """Return the slug of the cluster that the DAG updates, or None when it is not one of ours."""
     return dag_id.removeprefix(ROLLING_UPDATE) if dag_id.startswith(ROLLING_UPDATE) else None
+
+
+def make_safe_dag_id(slug: str) -> str:
+    """Return the id of the DAG that undoes what dead runs left on the cluster with this slug."""
+    return f"{MAKE_SAFE}{slug}"

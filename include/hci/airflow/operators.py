@@ -47,10 +47,10 @@ class StepOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Do the step; returns what it found out. Raises what Airflow takes for skipped, failed or deferred."""
         settings = cluster_settings(self.cluster)
-        run_id = context["run_id"]
+        run_id = self.run_of(context)
         record = open_record(settings.slug, run_id)
         self.admitted(record)
-        options = run_options(settings, context)
+        options = self.options_of(settings, context)
         if self.look_first and self.group_id is None:
             work = StepWork.open(self.step, settings.name, run_id, options.to_json(), self.node)
             decision = work.runner.tick(act=False)
@@ -58,6 +58,14 @@ class StepOperator(BaseOperator):
             if isinstance(decision, Done | Stop):
                 return self.ended(context, end_of(decision))
         return self.hand_over(settings, run_id, options)
+
+    def run_of(self, context: Mapping[str, Any]) -> str:
+        """Return the id of the run that this step belongs to."""
+        return str(context["run_id"])
+
+    def options_of(self, settings: ClusterSettings, context: Mapping[str, Any]) -> RunOptions:
+        """Return that run's options."""
+        return run_options(settings, context)
 
     def admitted(self, record: RunRecord) -> None:
         """Raise when this task has nothing to do or must not begin."""
@@ -96,14 +104,15 @@ class StepOperator(BaseOperator):
     def go_on(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
         """Take over from the trigger; what another task's trigger said sends this one back to wait for its own."""
         settings = cluster_settings(self.cluster)
-        if not is_from(event, (settings.name, context["run_id"], self.step, self.node)):
+        run_id = self.run_of(context)
+        if not is_from(event, (settings.name, run_id, self.step, self.node)):
             self.log.warning("This is the answer of another task; the step goes on: %s", dict(event))
-            return self.hand_over(settings, context["run_id"], run_options(settings, context))
+            return self.hand_over(settings, run_id, self.options_of(settings, context))
         return self.ended(context, parse(event))
 
     def ended(self, context: Mapping[str, Any], end: Ended) -> Any:
         """Turn a step's end into the task's."""
-        record = open_record(cluster_settings(self.cluster).slug, context["run_id"])
+        record = open_record(cluster_settings(self.cluster).slug, self.run_of(context))
         if end.status == "skipped":
             self.skip(record, end.why)
         if end.status == "stopped":

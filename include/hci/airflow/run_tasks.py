@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow.events import Ended
+from include.hci.airflow.open_runs import OpenRun, close_run, mark_open
 from include.hci.airflow.operators import StepOperator, run_options
 from include.hci.airflow.schedule import missed_window
 from include.hci.airflow.storage import open_record, run_address
@@ -52,6 +53,8 @@ class ReadinessOperator(StepOperator):
                 options=options.to_json(),
                 started_by=getattr(run, "triggering_user_name", None) or str(run.run_type),
             )
+            # Before anything else: a run that dies is found by this.
+            mark_open(settings.slug, OpenRun(context["run_id"], self.dag_id))
             record.add(started, now())
         return super().execute(context)
 
@@ -110,6 +113,7 @@ class ReportOperator(BaseOperator):
         # A run that never reached for the lock has nothing to undo, so nothing else will say that it is over.
         if record.last(ev.LockTaking) is None and record.last(ev.Concluded) is None:
             record.add(ev.Concluded(why="The run ended before it took the lock; nothing was changed."), now())
+            close_run(settings.slug, context["run_id"], left=False)
         report = write_report(settings, context["run_id"])
         address = f"{run_address(settings.slug, context['run_id'])}/{REPORT_PAGE}"
         self.log.info("%s: %s", report.headline, address)
@@ -125,11 +129,16 @@ class ConcludeOperator(StepOperator):
     def ended(self, context: Mapping[str, Any], end: Ended) -> str:
         """Write the report; raises unless everything that was planned was done."""
         settings = cluster_settings(self.cluster)
-        record = open_record(settings.slug, context["run_id"])
+        record = open_record(settings.slug, self.run_of(context))
         if end.status == "stopped":
             self._give_up(context, settings, record, end)
         record.add(ev.Concluded(why=end.why), now())
-        report = write_report(settings, context["run_id"])
+        report = write_report(settings, self.run_of(context))
+        close_run(settings.slug, self.run_of(context), left=bool(end.details.get("left")))
+        return self.verdict(report, end)
+
+    def verdict(self, report: RunReport, end: Ended) -> str:
+        """Return what the task says; raises when the run has not done what it was for."""
         if report.outcome not in GOOD_OUTCOMES:
             raise AirflowFailException(report.headline)
         return report.headline
@@ -140,7 +149,7 @@ class ConcludeOperator(StepOperator):
         try:
             self.stopped(context, record, end.problem or Problem(title=end.why))
         finally:
-            write_report(settings, context["run_id"])
+            write_report(settings, self.run_of(context))
 
 
 def write_report(settings: ClusterSettings, run_id: str) -> RunReport:

@@ -35,6 +35,11 @@ def open_storage(address: str) -> Storage:
     return ObjectStorage(ObjectStoragePath(address))
 
 
+def open_cluster_storage(cluster: str, environ: Mapping[str, str] = os.environ) -> Storage:
+    """Return the storage of what concerns a cluster beyond one run."""
+    return open_storage(f"{reports_location(environ).rstrip('/')}/{_part(cluster)}")
+
+
 def open_record(cluster: str, run_id: str) -> RunRecord:
     """Return the record of one run."""
     return RunRecord(open_storage(run_address(cluster, run_id)))
@@ -68,6 +73,10 @@ class ObjectStorage:
         base = self._root.path.rstrip("/") + "/"
         names = (path.path.removeprefix(base) for path in folder.rglob("*") if path.is_file())
         return sorted(name for name in names if name.startswith(prefix))
+
+    def remove(self, name: str) -> None:
+        """Delete the object."""
+        (self._root / checked_name(name)).unlink(missing_ok=True)
 
 
 def _part(text: str) -> str:

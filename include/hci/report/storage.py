@@ -32,6 +32,10 @@ class Storage(Protocol):
         """Return the names that begin with ``prefix``, sorted."""
         ...
 
+    def remove(self, name: str) -> None:
+        """Forget ``name``; nothing happens when there is no such text."""
+        ...
+
 
 def checked_name(name: str) -> str:
     """Return ``name`` when it may be used as a storage name; raises ValueError, so that no name leaves the storage."""
@@ -81,6 +85,10 @@ class LocalStorage:
         names = (path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file())
         return sorted(name for name in names if name.startswith(prefix) and f"/{_TEMPORARY}" not in f"/{name}")
 
+    def remove(self, name: str) -> None:
+        """Delete the file."""
+        (self.root / checked_name(name)).unlink(missing_ok=True)
+
 
 class MemoryStorage:
     """Texts in memory, for scripts and simulated runs; safe for threads."""
@@ -105,6 +113,11 @@ class MemoryStorage:
         """Return the names."""
         with self._lock:
             return sorted(name for name in self._texts if name.startswith(prefix))
+
+    def remove(self, name: str) -> None:
+        """Forget the text."""
+        with self._lock:
+            self._texts.pop(checked_name(name), None)
 
 
 def _flush_directory(folder: Path) -> None:

@@ -41,6 +41,9 @@ def test_object_stores_keep_the_same_promises():
     assert storage.read("events/a.json") == "first"
     storage.write("events/a.json", "replaced")
     assert storage.read("events/a.json") == "replaced"
+    storage.remove("events/b.json")
+    storage.remove("events/b.json")
+    assert storage.list("events/") == ["events/a.json"]
     with pytest.raises(FileNotFoundError):
         storage.read("events/none.json")
     with pytest.raises(ValueError, match="cannot be the name"):

@@ -25,6 +25,13 @@ def test_what_is_written_is_read_replaced_and_listed_by_prefix(storage: Storage)
     assert storage.list("") == ["events/a.json", "events/b.json", "report.json"]
 
 
+def test_what_is_removed_is_gone_and_removing_it_again_does_no_harm(storage: Storage):
+    storage.write("open/a.json", "1")
+    storage.remove("open/a.json")
+    storage.remove("open/a.json")
+    assert storage.list("open/") == []
+
+
 def test_what_is_not_there_is_said_to_be_not_there(storage: Storage):
     with pytest.raises(FileNotFoundError):
         storage.read("events/none.json")

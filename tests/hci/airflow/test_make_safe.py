@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from include.hci.airflow import make_safe
+from include.hci.airflow.events import Ended
+from include.hci.airflow.make_safe import FindDeadRunsOperator, MakeSafeOperator
+from include.hci.airflow.open_runs import OpenRun, close_run, mark_open, open_runs
+from include.hci.airflow.run_tasks import ConcludeOperator, ReadinessOperator
+from include.hci.airflow.storage import open_record
+from include.hci.airflow.work import now
+from include.hci.report import events as ev
+
+DAG_ID = "rolling_update__demo"
+
+
+@pytest.fixture(autouse=True)
+def reports(monkeypatch, tmp_path):
+    monkeypatch.setenv("HCI_REPORTS", tmp_path.as_uri())
+
+
+@pytest.fixture
+def alive(monkeypatch):
+    """The ids of the runs that Airflow still works on."""
+    runs: set[str] = set()
+    monkeypatch.setattr(make_safe, "is_alive", lambda run: run.run_id in runs)
+    return runs
+
+
+def context(run_type="scheduled", run_id="safe"):
+    run = SimpleNamespace(run_type=run_type, run_after=now(), triggering_user_name=None)
+    return {"run_id": run_id, "params": {}, "ti": SimpleNamespace(try_number=1), "dag_run": run}
+
+
+def begin(run_id, *changes, **options):
+    mark_open("demo", OpenRun(run_id, DAG_ID))
+    record = open_record("demo", run_id)
+    record.add(
+        ev.RunStarted(run_id=run_id, cluster="demo", nodes=("HCI01",), options=options),
+        now(),
+    )
+    for change in changes:
+        record.add(change, now())
+    return record
+
+
+LOCKED = ev.LockTaking(guid="g", nodes=("HCI01", "HCI02"))
+PAUSED = ev.Pausing(node="HCI02", state_before="Up")
+
+
+def find(run_type="scheduled"):
+    return FindDeadRunsOperator(task_id="find", cluster="demo").execute(context(run_type))
+
+
+def test_a_run_is_remembered_from_its_first_task_to_its_last(monkeypatch):
+    monkeypatch.setattr("include.hci.airflow.operators.StepOperator.execute", lambda self, context: None)
+    ReadinessOperator(task_id="readiness", cluster="demo").execute(context("manual", "run"))
+    assert [run.run_id for run in open_runs("demo")] == ["run"]
+    conclude = ConcludeOperator(task_id="conclude", cluster="demo")
+    with pytest.raises(AirflowFailException):  # nothing was updated
+        conclude.ended(context("manual", "run"), Ended("done", "clean"))
+    assert open_runs("demo") == ()
+
+
+def test_run_ids_that_differ_in_signs_only_are_kept_apart():
+    mark_open("demo", OpenRun("a:b", DAG_ID))
+    mark_open("demo", OpenRun("a+b", DAG_ID))
+    close_run("demo", "a:b", left=False)
+    assert open_runs("demo") == (OpenRun("a+b", DAG_ID),)
+    assert open_runs("other") == ()
+
+
+@pytest.mark.parametrize("changes", [(LOCKED,), (LOCKED, PAUSED)])
+def test_a_dead_run_that_changed_something_is_found(alive, changes):
+    begin("dead", *changes)
+    assert find() == ["dead"]
+
+
+def test_a_run_that_goes_on_is_left_alone(alive):
+    begin("running", LOCKED, PAUSED)
+    alive.add("running")
+    with pytest.raises(AirflowSkipException, match="No dead run"):
+        find("manual")
+    assert [run.run_id for run in open_runs("demo")] == ["running"]
+
+
+def test_a_dead_run_that_changed_nothing_is_forgotten(alive):
+    begin("refused")
+    begin("undone", LOCKED, PAUSED, ev.Resumed(node="HCI02", failback_mode="Immediate"), ev.LockReleased(guid="g"))
+    with pytest.raises(AirflowSkipException):
+        find()
+    assert open_runs("demo") == ()
+
+
+def test_what_was_left_to_a_person_is_taken_up_again_only_by_hand(alive):
+    begin("left", LOCKED, PAUSED)
+    close_run("demo", "left", left=True)
+    with pytest.raises(AirflowSkipException):
+        find()
+    assert find("manual") == ["left"]
+
+
+def test_a_dead_run_is_ended_with_its_own_record_lock_and_options():
+    begin("dead", LOCKED, PAUSED, max_failed_nodes=2, failback_mode="NoFailback")
+    operator = MakeSafeOperator(task_id="make_safe", cluster="demo", dead_run="dead")
+    assert operator.run_of(context()) == "dead"
+    options = operator.options_of(make_safe.cluster_settings("demo"), context())
+    assert (options.max_failed_nodes, options.failback_mode) == (2, "NoFailback")
+
+
+def test_making_safe_succeeds_although_the_dead_run_did_not_and_forgets_it():
+    record = begin("dead", LOCKED)
+    operator = MakeSafeOperator(task_id="make_safe", cluster="demo", dead_run="dead")
+    assert operator.ended(context(), Ended("done", "HCI02 was resumed")) == "HCI02 was resumed"
+    assert open_runs("demo") == ()
+    assert '"failed"' in record.storage.read("report.json")
+
+
+def test_making_safe_fails_when_something_is_left_and_remembers_that():
+    begin("dead", LOCKED)
+    operator = MakeSafeOperator(task_id="make_safe", cluster="demo", dead_run="dead")
+    left = Ended("done", "HCI02 is paused by this run (the node is Down)", details={"left": [{"what": "HCI02"}]})
+    with pytest.raises(AirflowFailException, match="HCI02 is paused"):
+        operator.ended(context(), left)
+    assert open_runs("demo") == (OpenRun("dead", DAG_ID, left=True),)
