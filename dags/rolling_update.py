@@ -25,8 +25,10 @@ begins only when the storage has resynchronised.
 * **It failed on one server:** the server was resumed if that was possible; `conclude` lists what is left to do, with commands.
   To try that server again, clear its `turn` task **with downstream tasks**.
 * **It waits:** the task's log and its XCom `progress` say for what, how far it is and when it gives up.
-* **To stop it:** mark the run as failed. `conclude` still resumes the server that this run paused and releases the lock.
-* **The report** is the tab *Update report* of the run.
+* **To hold it, let it go on, or cancel it:** the buttons of the tab *Update report* of the run. Cancelling brings the server that
+  is being worked on to a safe end and begins no other one.
+* **In an emergency** mark the run as failed: `conclude` still resumes the server that this run paused and releases the lock. What
+  a run left whose tasks were all marked, cleared or deleted is undone by the DAG *Make {name} safe*.
 
 {description}
 """

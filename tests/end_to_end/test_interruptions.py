@@ -130,6 +130,25 @@ def test_a_run_that_is_deleted_in_its_midst_is_made_safe_from_its_record(lab):
     wait_for(lambda: lab.state_of(RESCUE_ID, idle, "find_dead_runs") == "skipped", 60)
 
 
+def test_an_operator_holds_a_run_and_cancels_it_from_its_page(lab):
+    run = lab.api.trigger(DAG_ID, {})
+    page = f"{lab.api.base}/hci/report/{DAG_ID}/{quote(run, safe='')}"
+    wait_for(lambda: "/ask/pause" in lab.api._session.get(page, timeout=30).text, 120)
+    answer = lab.api._session.post(f"{page}/ask/pause", data={"comment": "storage team at work"}, timeout=30)
+    assert answer.ok, answer.text
+    wait_for(lambda: "held before" in lab.api._session.get(page, timeout=30).text, 180)
+    assert node_out(lab) is None
+    assert requests.get(page, timeout=30).status_code == 401
+
+    assert lab.api._session.post(f"{page}/ask/cancel", timeout=30).ok
+    wait_for(lambda: lab.api.run_state(DAG_ID, run) == "failed", 180)
+    report = json.loads(newest_report(lab.place).read_text())
+    assert report["outcome"] == "cancelled"
+    assert [asked["action"] for asked in report["interventions"]] == ["pause", "cancel"]
+    assert not any(node["taken_out"] for node in report["nodes"])
+    assert_nothing_is_left(lab)
+
+
 def node_out(lab):
     return next((node["name"] for node in lab.world()["nodes"] if node["state"] == "Paused"), None)
 

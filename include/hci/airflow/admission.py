@@ -29,7 +29,15 @@ class Admitted:
 GO = Admitted(Admission.GO)
 
 
-def admit(step: str, node: str, plan: Plan | None, facts: RunFacts, turns_given: Mapping[str, bool]) -> Admitted:
+def admit(
+    step: str,
+    node: str,
+    plan: Plan | None,
+    facts: RunFacts,
+    turns_given: Mapping[str, bool],
+    *,
+    stage_only: bool = False,
+) -> Admitted:
     """Return whether ``step`` of ``node`` may begin.
 
     ``turns_given`` tells which nodes have had their turn in this run. The cluster is read again by the step itself; this only
@@ -37,6 +45,8 @@ def admit(step: str, node: str, plan: Plan | None, facts: RunFacts, turns_given:
     """
     if step == "scan":
         return GO
+    if facts.cancel is not None and step in ("stage", "turn") and node not in facts.paused:
+        return Admitted(Admission.SKIP, f"the run was cancelled by {facts.cancel}")
     if plan is None:
         return Admitted(
             Admission.REFUSE, "There is no plan for this run. Clear the task 'readiness' with its downstream tasks."
@@ -52,6 +62,8 @@ def admit(step: str, node: str, plan: Plan | None, facts: RunFacts, turns_given:
             f"This run does not hold the lock of cluster {plan.cluster}, so {node} is not touched. "
             "Clear the task 'take_lock' with its downstream tasks.",
         )
+    if stage_only and step == "turn":
+        return Admitted(Admission.SKIP, "this run ends with the downloads, as stage_only asks")
     if step in ("stage", "turn", "resync"):
         return GO
     if node in facts.skipped:
@@ -62,3 +74,14 @@ def admit(step: str, node: str, plan: Plan | None, facts: RunFacts, turns_given:
             f"It has not been {node}'s turn in this run. Clear its task 'turn' with its downstream tasks.",
         )
     return GO
+
+
+def admit_cluster_step(step: str, facts: RunFacts, *, stage_only: bool = False) -> Admitted:
+    """Return whether a step about the whole cluster may begin: once a person has cancelled the run, only its end may."""
+    if stage_only and step == "verify":
+        return Admitted(Admission.SKIP, "Nothing was installed, so there is nothing to verify.")
+    if facts.cancel is None or step == "conclude":
+        return GO
+    why = f"The run was cancelled by {facts.cancel}."
+    # What is verified is a finished run. Everything before the lock fails, so that the run does not count as done.
+    return Admitted(Admission.SKIP if step == "verify" else Admission.REFUSE, why)

@@ -10,6 +10,7 @@ from airflow.triggers.base import TriggerEvent
 
 from include.hci.report.values import Problem
 from include.hci.steps.decisions import Done, Stop
+from include.hci.steps.engine import CANCELLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Ended:
 
 def end_of(decision: Done | Stop) -> Ended:
     """Return the end that ``decision`` is."""
+    if isinstance(decision, Done) and decision.outcome == CANCELLED:
+        return Ended("skipped", str(decision))
     if isinstance(decision, Done):
         return Ended("done", str(decision), details=dict(decision.details))
     return Ended("stopped", str(decision), decision.problem)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.hci.airflow.admission import Admission, admit
+from include.hci.airflow.admission import Admission, admit, admit_cluster_step
 from include.hci.airflow.events import Ended, end_of, is_from, parse
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.triggers import StepTrigger
@@ -49,8 +49,8 @@ class StepOperator(BaseOperator):
         settings = cluster_settings(self.cluster)
         run_id = self.run_of(context)
         record = open_record(settings.slug, run_id)
-        self.admitted(record)
         options = self.options_of(settings, context)
+        self.admitted(record, options)
         if self.look_first and self.group_id is None:
             work = StepWork.open(self.step, settings.name, run_id, options.to_json(), self.node)
             decision = work.runner.tick(act=False)
@@ -67,12 +67,18 @@ class StepOperator(BaseOperator):
         """Return that run's options."""
         return run_options(settings, context)
 
-    def admitted(self, record: RunRecord) -> None:
+    def admitted(self, record: RunRecord, options: RunOptions) -> None:
         """Raise when this task has nothing to do or must not begin."""
+        facts = record.facts
         if self.node is None:
+            admission = admit_cluster_step(self.step, facts, stage_only=options.stage_only)
+            if admission.admission is Admission.REFUSE:
+                raise AirflowFailException(admission.why)
+            if admission.admission is Admission.SKIP:
+                raise AirflowSkipException(admission.why)
             return
         turns = {self.node: record.last(ev.TurnGiven, self.node) is not None}
-        answer = admit(self.step, self.node, read_plan(record), record.facts, turns)
+        answer = admit(self.step, self.node, read_plan(record), facts, turns, stage_only=options.stage_only)
         if answer.admission is Admission.REFUSE:
             raise AirflowFailException(answer.why)
         if answer.admission is Admission.SKIP:
@@ -122,7 +128,7 @@ class StepOperator(BaseOperator):
 
     def skip(self, record: RunRecord, why: str) -> NoReturn:
         """Skip this task and put the reason on record."""
-        if self.node is not None and self.step == "turn":
+        if self.node is not None and self.step == "turn" and self.node not in record.facts.skipped:
             record.add(ev.Skipped(step="turn", node=self.node, reason=why), now())
         raise AirflowSkipException(why)
 

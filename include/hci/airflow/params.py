@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from airflow.sdk import Param
 
+from include.hci.report.events import PausePoint
 from include.hci.settings import ClusterSettings, RunOptions, UpdatingRunProfile
 
 CAU = "Updating run (CAU's options)"
+PAUSE_POINTS = get_args(PausePoint)
 OWN = "Patience"
+SCOPE = "How far it goes"
+OPERATOR = "What people decide"
 
 #: (option, section, JSON schema beside the default)
 _FORM: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -25,6 +29,9 @@ _FORM: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("install_timeout_minutes", OWN, {"type": "integer", "minimum": 1}),
     ("resync_timeout_minutes", OWN, {"type": "integer", "minimum": 1}),
     ("stuck_repair_minutes", OWN, {"type": "integer", "minimum": 1}),
+    ("plan_only", SCOPE, {"type": "boolean"}),
+    ("stage_only", SCOPE, {"type": "boolean"}),
+    ("pause_points", OPERATOR, {"type": "array", "items": {"type": "string", "enum": list(PAUSE_POINTS)}}),
     ("max_passes_per_node", OWN, {"type": "integer", "minimum": 1, "maximum": 20}),
 )
 
@@ -37,6 +44,8 @@ def run_params(cluster: ClusterSettings) -> dict[str, Param]:
 
 def _param(cluster: ClusterSettings, name: str, section: str, schema: dict[str, Any], default: Any) -> Param:
     schema = dict(schema)
+    if name == "pause_points":
+        schema["examples"] = list(PAUSE_POINTS)
     if name == "max_failed_nodes":
         schema["maximum"] = len(cluster.nodes) - 1
     if name == "node_order":

@@ -1,45 +1,51 @@
-"""The web application that shows a run's report: one page, for people who may see the DAG's runs."""
+"""A run's pages: its report, live while it goes on, and what people can ask of it; for people with the right to."""
 
 from __future__ import annotations
 
+from typing import cast
+
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import Depends, FastAPI
-from fastapi.responses import HTMLResponse
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from fastapi import Depends, FastAPI, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from include.hci.airflow.names import cluster_slug
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import now
+from include.hci.report.ask import WISHES, Wish, controls, possible, render_ask
 from include.hci.report.build import report_of
-from include.hci.report.events import RunStarted
+from include.hci.report.events import Concluded, OperatorAsked, RunStarted
 from include.hci.report.html import render_html
+from include.hci.report.record import RunRecord
 
 #: How often the page of a run that goes on is read again.
 REFRESH_SECONDS = 10
-#: The page is a document of its own: it may neither load anything from elsewhere nor run scripts.
+#: The pages are documents of their own: they may neither load anything from elsewhere, run scripts, nor send forms elsewhere.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
+    "frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
 
 
 def report_app() -> FastAPI:
-    """Return the application; every route is closed to people who may not see the runs of the DAG."""
+    """Return the application; every route is closed to people who may not see, or change, the runs of the DAG."""
     # Airflow mounts a plugin's application without any authentication, so the application brings its own.
-    app = FastAPI(
-        title="Cluster update reports",
-        dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.RUN))],
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
+    app = FastAPI(title="Cluster update reports", docs_url=None, redoc_url=None, openapi_url=None)
+    see = [Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
+    change = [Depends(requires_access_dag("PUT", DagAccessEntity.RUN))]
+    page = "/report/{dag_id}/{run_id}"
+    app.add_api_route(page, report, methods=["GET"], response_class=HTMLResponse, dependencies=see)
+    app.add_api_route(
+        f"{page}/ask/{{wish}}", confirm, methods=["GET"], response_class=HTMLResponse, dependencies=change
     )
-    app.add_api_route("/report/{dag_id}/{run_id}", report, methods=["GET"], response_class=HTMLResponse)
+    app.add_api_route(f"{page}/ask/{{wish}}", ask, methods=["POST"], response_class=Response, dependencies=change)
     return app
 
 
-def report(dag_id: str, run_id: str) -> HTMLResponse:
-    """Return the report of one run; while it goes on, what its record tells so far."""
+def report(dag_id: str, run_id: str, request: Request) -> HTMLResponse:
+    """Return the report of one run; while it goes on, what its record tells so far, and what can be asked of it."""
     cluster = cluster_slug(dag_id)
     if cluster is None:
         return _note("This DAG does not update a cluster, so it has no update report.", 404)
@@ -48,12 +54,55 @@ def report(dag_id: str, run_id: str) -> HTMLResponse:
         if record.last(RunStarted) is None:
             return _note("This run has not begun yet, or its record is gone.", 200)
         current = report_of(record, now(), run_id, cluster)
+        wishes = _possible(record)
     except OSError as error:
         return _note(
             f"The record cannot be read: {type(error).__name__}. Look at the storage that HCI_REPORTS names.", 503
         )
     refresh = {"Refresh": str(REFRESH_SECONDS)} if current.outcome == "running" else {}
-    return HTMLResponse(render_html(current, now=now()), headers=HEADERS | refresh)
+    buttons = controls(wishes, str(request.url.path).rstrip("/"))
+    return HTMLResponse(render_html(current, now=now(), controls=buttons), headers=HEADERS | refresh)
+
+
+def confirm(dag_id: str, run_id: str, wish: str, request: Request) -> Response:
+    """Return the page that makes sure that a person wants this."""
+    refused = _refused(dag_id, run_id, wish)
+    return refused or HTMLResponse(render_ask(cast(Wish, wish), _back(request)), headers=HEADERS)
+
+
+def ask(
+    dag_id: str, run_id: str, wish: str, request: Request, user: GetUserDep, comment: str = Form("", max_length=200)
+) -> Response:
+    """Put what a person asks of the run on record, where its steps read it, and go back to the report."""
+    # The browser sends the session's cookie with forms of other sites as well, unless the site is asked for.
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return _note("This request came from another site, so nothing was done.", 403)
+    if (refused := _refused(dag_id, run_id, wish)) is not None:
+        return refused
+    record = open_record(str(cluster_slug(dag_id)), run_id)
+    record.add(OperatorAsked(action=cast(Wish, wish), by=user.get_name(), comment=comment.strip()), now())
+    return RedirectResponse(_back(request), status_code=303)
+
+
+def _refused(dag_id: str, run_id: str, wish: str) -> HTMLResponse | None:
+    """Return why ``wish`` cannot be asked of the run now, or None."""
+    cluster = cluster_slug(dag_id)
+    if cluster is None or wish not in WISHES:
+        return _note("There is nothing like that to ask of a run.", 404)
+    record = open_record(cluster, run_id)
+    if record.last(RunStarted) is None:
+        return _note("This run has not begun yet, or its record is gone.", 404)
+    if wish not in _possible(record):
+        return _note(f"This run cannot be asked to {wish} now: it is over, or that was asked already.", 409)
+    return None
+
+
+def _possible(record: RunRecord) -> tuple[Wish, ...]:
+    return possible(record.facts, over=record.last(Concluded) is not None)
+
+
+def _back(request: Request) -> str:
+    return str(request.url.path).partition("/ask/")[0]
 
 
 def _note(text: str, status: int) -> HTMLResponse:

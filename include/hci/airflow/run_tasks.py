@@ -25,7 +25,7 @@ from include.hci.settings import ClusterSettings
 from include.hci.steps.context import StepContext
 from include.hci.steps.planning import plan_run
 
-GOOD_OUTCOMES = frozenset({"succeeded", "nothing-to-do"})
+GOOD_OUTCOMES = frozenset({"succeeded", "nothing-to-do", "planned", "staged"})
 REPORT_DATA = "report.json"
 REPORT_PAGE = "report.html"
 
@@ -51,6 +51,7 @@ class ReadinessOperator(StepOperator):
                 cluster=settings.name,
                 nodes=settings.node_names,
                 options=options.to_json(),
+                mode="plan-only" if options.plan_only else "stage-only" if options.stage_only else "update",
                 started_by=getattr(run, "triggering_user_name", None) or str(run.run_type),
             )
             # Before anything else: a run that dies is found by this.
@@ -73,6 +74,8 @@ class PlanOperator(BaseOperator):
         record = open_record(settings.slug, context["run_id"])
         if record.last(ev.RunStarted) is None:
             raise AirflowSkipException("The run has not begun.")
+        if (cancel := record.facts.cancel) is not None:
+            raise AirflowFailException(f"The run was cancelled by {cancel}.")
         plan = read_plan(record)
         # A map index is a position in the plan, so a plan that exists is never made again.
         if plan is None:
@@ -83,6 +86,8 @@ class PlanOperator(BaseOperator):
             self.log.info("%s: %s", node.name, work)
         if not any(node.has_work for node in plan.nodes):
             raise AirflowSkipException("No node has anything to install and none waits for a restart.")
+        if run_options(settings, context).plan_only:
+            raise AirflowSkipException("This run ends with its plan, as plan_only asks.")
         return [node.name for node in plan.nodes]
 
     def _make(self, context: Mapping[str, Any], settings: ClusterSettings, record: RunRecord) -> Plan:
@@ -112,7 +117,8 @@ class ReportOperator(BaseOperator):
         record = open_record(settings.slug, context["run_id"])
         # A run that never reached for the lock has nothing to undo, so nothing else will say that it is over.
         if record.last(ev.LockTaking) is None and record.last(ev.Concluded) is None:
-            record.add(ev.Concluded(why="The run ended before it took the lock; nothing was changed."), now())
+            why = "The run ended before it took the lock; nothing was changed."
+            record.add(ev.Concluded(why=why, cancelled=record.facts.cancel is not None), now())
             close_run(settings.slug, context["run_id"], left=False)
         report = write_report(settings, context["run_id"])
         address = f"{run_address(settings.slug, context['run_id'])}/{REPORT_PAGE}"
@@ -132,7 +138,9 @@ class ConcludeOperator(StepOperator):
         record = open_record(settings.slug, self.run_of(context))
         if end.status == "stopped":
             self._give_up(context, settings, record, end)
-        record.add(ev.Concluded(why=end.why), now())
+        cancel = record.facts.cancel
+        why = end.why if cancel is None else f"Cancelled by {cancel}. {end.why}"
+        record.add(ev.Concluded(why=why, cancelled=cancel is not None), now())
         report = write_report(settings, self.run_of(context))
         close_run(settings.slug, self.run_of(context), left=bool(end.details.get("left")))
         return self.verdict(report, end)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from include.hci.report import events as ev
 from include.hci.report.facts import RunFacts, fold_facts
 from include.hci.report.model import (
+    InterventionReport,
     LeftReport,
     LockReport,
     NodeReport,
@@ -24,6 +25,8 @@ from include.hci.report.timeline import waits
 from include.hci.report.values import Problem
 
 E = TypeVar("E", bound=ev.RunEvent)
+#: What a run comes to that was not to go all the way.
+_PARTIAL: Mapping[str, RunOutcome] = {"plan-only": "planned", "stage-only": "staged"}
 
 
 def report_of(record: RunRecord, now: datetime, run_id: str = "", cluster: str = "") -> RunReport:
@@ -61,18 +64,32 @@ def build_report(
     )
     checks = _last(entries, ev.ReadinessChecked)
     refused = tuple(check for check in checks.checks if check.status == "refused") if checks else ()
-    outcome = _outcome(concluded, approved, planned, nodes, bool(left or problems or refused or facts.lock_nodes))
+    troubled = bool(left or problems or refused or facts.lock_nodes)
+    outcome = _outcome(concluded, approved, planned, nodes, troubled, started.mode if started else "update")
     return RunReport(
         run_id=started.run_id if started else run_id,
         cluster=started.cluster if started else cluster,
         outcome=outcome,
-        headline=_headline(outcome, nodes, concluded, approved, problems, [check.message for check in refused]),
+        headline=_headline(
+            outcome,
+            planned,
+            nodes,
+            concluded,
+            approved,
+            problems,
+            [check.message for check in refused] or (_wished(facts) if concluded is None else []),
+        ),
         lock=_lock(entries, facts),
         started_at=entries[0].at if entries else None,
         ended_at=ended_at,
         started_by=started.started_by if started else None,
         mode=started.mode if started else "update",
         nodes=nodes,
+        interventions=tuple(
+            InterventionReport(entry.at, entry.event.by, entry.event.action, entry.event.comment)
+            for entry in entries
+            if isinstance(entry.event, ev.OperatorAsked)
+        ),
         undone=tuple(
             UndoneReport(entry.at, entry.event.what, entry.node)
             for entry in entries
@@ -187,25 +204,43 @@ def _outcome(
     planned: ev.Planned | None,
     nodes: Sequence[NodeReport],
     is_troubled: bool,
+    mode: str,
 ) -> RunOutcome:
     if concluded is None:
         return "running"
     if concluded.cancelled or (approved is not None and not approved.accepted):
         return "cancelled"
     outcomes = {node.outcome for node in nodes}
+    if mode in _PARTIAL and planned is not None and not is_troubled and "failed" not in outcomes:
+        return _PARTIAL[mode] if any(planned.updates.values()) else "nothing-to-do"
     if is_troubled or planned is None or outcomes - {"updated", "nothing-to-install"}:
         return "failed"
     return "succeeded" if "updated" in outcomes else "nothing-to-do"
 
 
+def _wished(facts: RunFacts) -> list[str]:
+    """Return what people asked of a run that goes on and what it does about it."""
+    if facts.cancel is not None:
+        return [f"Being cancelled by {facts.cancel}."]
+    held = " and ".join(f"{node} ({point.replace('-', ' ')})" for node, point in facts.held)
+    if held:
+        return [f"Held at {held}{f', as asked by {facts.pause}' if facts.pause else ''}."]
+    return [f"Goes on to its next pause point, as asked by {facts.pause}."] if facts.pause else []
+
+
 def _headline(
     outcome: RunOutcome,
+    planned: ev.Planned | None,
     nodes: Sequence[NodeReport],
     concluded: ev.Concluded | None,
     approved: ev.Approved | None,
     problems: Sequence[Problem],
-    refusals: Sequence[str],
+    remarks: Sequence[str],
 ) -> str:
+    if outcome == "planned" and planned is not None:
+        return f"{sum(map(bool, planned.updates.values()))} of {len(nodes)} nodes have something to install. Nothing was changed."
+    if outcome == "staged":
+        return "The updates are on the nodes. Nothing was installed and no node was taken out of service."
     if outcome == "nothing-to-do":
         return f"All {len(nodes)} nodes are up to date. Nothing was changed."
     counts: dict[str, int] = {}
@@ -220,7 +255,7 @@ def _headline(
         "not-started": "not started",
     }
     tally = ", ".join(f"{counts[key]} {text}" for key, text in words.items() if key in counts)
-    reason = next(iter((*refusals, *(problem.title for problem in problems))), "")
+    reason = next(iter((*remarks, *(problem.title for problem in problems))), "")
     if not reason and approved is not None and not approved.accepted:
         reason = f"The plan was refused by {approved.by}."
     if not reason and concluded is not None:

@@ -23,7 +23,10 @@ StepName = Literal[
     "verify",
     "hardware",
     "conclude",
+    "operator",
 ]
+#: Where a run can be held: before anything is touched on a node, before it restarts, and before the next node begins.
+PausePoint = Literal["before-drain", "before-restart", "after-resume"]
 
 
 class RunEvent(Frozen):

@@ -17,10 +17,11 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from include.hci.report.event import Kind, RunEvent, StepName
+from include.hci.report.event import Kind, PausePoint, RunEvent, StepName
 from include.hci.report.node_events import (
     Drained,
     FoundPaused,
+    Held,
     InstallFinished,
     InstallStarted,
     MaintenanceEntered,
@@ -49,6 +50,7 @@ from include.hci.report.run_events import (
     LockTaken,
     LockTaking,
     NodeUpdaterChosen,
+    OperatorAsked,
     Planned,
     ReadinessChecked,
     RunStarted,
@@ -66,6 +68,7 @@ __all__ = [
     "Drained",
     "Failed",
     "FoundPaused",
+    "Held",
     "InstallFinished",
     "InstallStarted",
     "Kind",
@@ -77,6 +80,8 @@ __all__ = [
     "MaintenanceEntering",
     "MaintenanceLeft",
     "NodeUpdaterChosen",
+    "OperatorAsked",
+    "PausePoint",
     "PauseRefused",
     "Pausing",
     "Planned",
@@ -109,6 +114,7 @@ AnyEvent = Annotated[
     | NodeUpdaterChosen
     | Planned
     | Approved
+    | OperatorAsked
     | LockTaking
     | LockTaken
     | LockReleased
@@ -118,6 +124,7 @@ AnyEvent = Annotated[
     | Pausing
     | PauseRefused
     | FoundPaused
+    | Held
     | Drained
     | MaintenanceEntering
     | MaintenanceEntered

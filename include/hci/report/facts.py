@@ -22,6 +22,18 @@ class OpenRestart:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asked of the run: when, who, and why."""
+
+    at: datetime
+    by: str
+    comment: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.by} at {self.at:%H:%M} UTC{f' ({self.comment})' if self.comment else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """The open changes of a run, per node in the order of the events.
 
@@ -29,7 +41,9 @@ class RunFacts:
     to pause it. ``in_maintenance``: nodes whose disks this run put into storage maintenance mode. ``restarting``: restarts
     not yet seen. ``installing``: node -> the install pass that was started and not seen to end. ``restarts``: how many
     ordered restarts were seen. ``passes``: how many install passes were started in the node's present turn. ``failed`` and
-    ``skipped``: nodes given up in their last turn, with the reason.
+    ``skipped``: nodes given up in their last turn, with the reason. ``pause``: a person wants the run held and has not let it
+    go on; ``cancel``: a person wants it to end. ``held``: (node, pause point) -> since when it is held there; ``passed``: the
+    pause points that a person has let a node go past in its present turn.
     """
 
     lock_guid: str | None = None
@@ -42,6 +56,10 @@ class RunFacts:
     passes: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
+    pause: Asked | None = None
+    cancel: Asked | None = None
+    held: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    passed: frozenset[tuple[str, str]] = frozenset()
 
 
 def fold_facts(events: Iterable[tuple[datetime, ev.AnyEvent]]) -> RunFacts:
@@ -56,7 +74,13 @@ def fold_facts(events: Iterable[tuple[datetime, ev.AnyEvent]]) -> RunFacts:
     passes: dict[str, int] = {}
     failed: dict[str, str] = {}
     skipped: dict[str, str] = {}
+    pause: Asked | None = None
+    cancel: Asked | None = None
+    held: dict[tuple[str, str], datetime] = {}
+    passed: set[tuple[str, str]] = set()
     for at, event in events:
+        if isinstance(event, ev.Decided):  # most of a record is decisions, which change nothing by themselves
+            continue
         match event:
             case ev.LockTaking() | ev.LockTaken():
                 guid = event.guid
@@ -70,6 +94,17 @@ def fold_facts(events: Iterable[tuple[datetime, ev.AnyEvent]]) -> RunFacts:
                 failed.pop(event.node, None)
                 skipped.pop(event.node, None)
                 passes.pop(event.node, None)
+                passed = {place for place in passed if place[0] != event.node}
+            case ev.OperatorAsked(action="pause"):
+                pause = Asked(at, event.by, event.comment)
+            case ev.OperatorAsked(action="continue"):
+                pause = None
+                passed.update(held)
+                held.clear()
+            case ev.OperatorAsked():
+                cancel = cancel or Asked(at, event.by, event.comment)
+            case ev.Held():
+                held.setdefault((event.node, event.point), at)
             case ev.Pausing():
                 paused.setdefault(event.node, at)
             case ev.Resumed() | ev.PauseRefused():
@@ -106,4 +141,8 @@ def fold_facts(events: Iterable[tuple[datetime, ev.AnyEvent]]) -> RunFacts:
         passes=passes,
         failed=failed,
         skipped=skipped,
+        pause=pause,
+        cancel=cancel,
+        held=held,
+        passed=frozenset(passed),
     )

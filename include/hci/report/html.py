@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
@@ -19,6 +20,8 @@ OUTCOME_WORDS = {
     "succeeded": "succeeded",
     "failed": "failed",
     "nothing-to-do": "nothing to do",
+    "planned": "planned only",
+    "staged": "downloaded only",
     "cancelled": "cancelled",
     "running": "running",
     "updated": "updated",
@@ -35,6 +38,15 @@ STEP_WORDS = {
     "turn": "wait for turn",
 }
 _STEPS_AXIS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A button of the page of a run that goes on: what it says and where it leads; ``grave`` ones are set apart."""
+
+    text: str
+    address: str
+    grave: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +68,21 @@ class Tick:
     label: str
 
 
-def render_html(report: RunReport, timezone: tzinfo = UTC, now: datetime | None = None) -> str:
+def render_html(
+    report: RunReport, timezone: tzinfo = UTC, now: datetime | None = None, controls: Sequence[Control] = ()
+) -> str:
     """Return ``report`` as a page that needs nothing else; times are shown in ``timezone``.
 
-    ``now`` is when the page was made; a report of a run that goes on ends there.
+    ``now`` is when the page was made; a report of a run that goes on ends there. ``controls`` are what a person can ask of it.
     """
     end = report.ended_at or now or _last_moment(report)
     axis = _Axis(report.started_at, end, timezone)
     return (
-        _environment()
+        environment()
         .get_template("run.html")
         .render(
             report=report,
+            controls=controls,
             end=end,
             made_at=now,
             is_over=report.ended_at is not None,
@@ -154,7 +169,8 @@ def _zone_name(timezone: tzinfo, moment: datetime | None) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the templates of the report's pages."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,

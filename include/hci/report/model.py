@@ -15,7 +15,7 @@ from include.hci.report.values import Check, DiskState, ExcludedUpdate, JobState
 SCHEMA = 1
 
 #: ``running`` stands only in a report that is built before the run has concluded.
-RunOutcome = Literal["succeeded", "failed", "nothing-to-do", "cancelled", "running"]
+RunOutcome = Literal["succeeded", "failed", "nothing-to-do", "planned", "staged", "cancelled", "running"]
 #: ``in-progress`` stands only in a report that is built before the run has concluded.
 NodeOutcome = Literal["updated", "nothing-to-install", "failed", "skipped", "not-started", "in-progress"]
 
@@ -143,6 +143,16 @@ class LeftReport:
 
 
 @dataclass(frozen=True, slots=True)
+class InterventionReport:
+    """What a person asked of the run while it went on: ``pause``, ``continue`` or ``cancel``."""
+
+    at: datetime
+    by: str
+    action: Literal["pause", "continue", "cancel"]
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """The whole report. ``headline`` says in one sentence what came of the run; ``problems`` are those of the whole run."""
 
@@ -156,6 +166,7 @@ class RunReport:
     started_by: str | None = None
     mode: str = "update"
     nodes: tuple[NodeReport, ...] = ()
+    interventions: tuple[InterventionReport, ...] = ()
     undone: tuple[UndoneReport, ...] = ()
     left: tuple[LeftReport, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from include.hci.report.event import RunEvent, StepName
+from include.hci.report.event import PausePoint, RunEvent, StepName
 from include.hci.report.values import Check, UpdateRef, UpdateResult
 
 
@@ -154,6 +154,16 @@ class Restarted(RunEvent):
     node: str
     boot_time: AwareDatetime
     build: str | None = None
+
+
+class Held(RunEvent):
+    """The node's turn is held at a pause point until a person lets it go on."""
+
+    kind = "outcome"
+    event: Literal["held"] = "held"
+    node: str
+    point: PausePoint
+    why: str
 
 
 class Resuming(RunEvent):

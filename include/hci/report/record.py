@@ -74,6 +74,10 @@ class RunRecord:
         self._entries: dict[str, Entry] = {}
         self._unreadable: dict[str, Unreadable] = {}
         self._sequence: itertools.count[int] | None = None
+        # What was derived from the entries, until there is another one.
+        self._listed: list[str] = []
+        self._ordered: tuple[Entry, ...] | None = None
+        self._folded: tuple[tuple[Entry, ...], RunFacts] | None = None
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -105,7 +109,12 @@ class RunRecord:
         """Return what is on record, oldest first; None leaves that side open."""
         with self._lock:
             self._refresh()
-            found = sorted(self._entries.values(), key=lambda entry: (entry.at, entry.sequence, entry.file))
+            found = self._ordered
+            if found is None:
+                found = tuple(sorted(self._entries.values(), key=lambda entry: (entry.at, entry.sequence, entry.file)))
+                self._ordered = found
+        if node is step is kind is name is None:
+            return found
         return tuple(
             entry
             for entry in found
@@ -138,7 +147,12 @@ class RunRecord:
     @property
     def facts(self) -> RunFacts:
         """What this run changed (or was about to change) and has not taken back yet."""
-        return fold_facts((entry.at, entry.event) for entry in self.events() if entry.event is not None)
+        entries = self.events()
+        with self._lock:
+            if self._folded is None or self._folded[0] is not entries:
+                events = ((entry.at, entry.event) for entry in entries if entry.event is not None)
+                self._folded = entries, fold_facts(events)
+            return self._folded[1]
 
     def unreadable(self) -> tuple[Unreadable, ...]:
         """Return the files that could not be read; reading goes on without them."""
@@ -180,8 +194,9 @@ class RunRecord:
                 "data": clean,
             }
             self.storage.write(file, json.dumps(document, ensure_ascii=False, indent=1))
-            self._entries[file] = _entry(file, document)
-            return self._entries[file]
+            self._entries[file] = entry = _entry(file, document)
+            self._ordered = None
+            return entry
 
     def _next_sequence(self) -> int:
         if self._sequence is None:
@@ -193,12 +208,16 @@ class RunRecord:
 
     def _refresh(self) -> None:
         # An event never changes once it is written: only files not yet read are read, unreadable ones every time again.
-        self._unreadable = {}
-        for file in self.storage.list("events/"):
+        listed = self.storage.list("events/")
+        if listed == self._listed and not self._unreadable:
+            return
+        self._listed, self._unreadable = listed, {}
+        for file in listed:
             if file in self._entries or not file.endswith(".json"):
                 continue
             try:
                 self._entries[file] = _entry(file, json.loads(self.storage.read(file)))
+                self._ordered = None
             except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
                 self._unreadable[file] = Unreadable(file, f"{type(error).__name__}: {error}")
 

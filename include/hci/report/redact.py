@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 
@@ -15,6 +16,8 @@ _ASSIGNMENT = re.compile(
 )
 _PARAMETER = re.compile(rf"""(-(?:[\w-]*(?:{_WORDS}))\s+)(?:"[^"]*"|'[^']*'|[^\s-]\S*)""", re.IGNORECASE)
 _SCHEME = re.compile(r"\b(bearer|basic|negotiate)\s+[A-Za-z0-9+/=._~-]{12,}", re.IGNORECASE)
+#: Without one of these no text holds what the three above look for; most texts hold none.
+_HINT = re.compile(rf"{_WORDS}|bearer|basic|negotiate", re.IGNORECASE)
 _URL = re.compile(r"(\w+://[^\s/:@]+:)[^\s/@]+(@)")
 
 
@@ -44,11 +47,14 @@ class Redactor:
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         text = _URL.sub(rf"\1{HIDDEN}\2", text)
+        if _HINT.search(text) is None:
+            return text
         text = _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
         text = _PARAMETER.sub(rf"\1{HIDDEN}", text)
         return _SCHEME.sub(rf"\1 {HIDDEN}", text)
 
 
+@functools.lru_cache(maxsize=1024)
 def is_secret_key(key: str) -> bool:
     """Tell whether a value under ``key`` is taken for a secret (``password``, ``client_secret``, ``AccessToken`` ...)."""
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", key)

@@ -96,6 +96,17 @@ class Approved(RunEvent):
     plan_id: str | None = None
 
 
+class OperatorAsked(RunEvent):
+    """A person asked the run to ``pause`` at the next pause point, to ``continue``, or to ``cancel``: who, and why."""
+
+    kind = "outcome"
+    event: Literal["operator_asked"] = "operator_asked"
+    step: StepName = "operator"
+    action: Literal["pause", "continue", "cancel"]
+    by: str
+    comment: str = ""
+
+
 class LockTaking(RunEvent):
     """The run is about to take the lock on ``nodes``."""
 

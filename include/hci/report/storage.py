@@ -6,8 +6,10 @@ caller, and a name is written once or replaced as a whole.
 
 from __future__ import annotations
 
+import bisect
 import os
 import re
+import sys
 import threading
 import uuid
 from pathlib import Path
@@ -95,12 +97,15 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
+        self._names: list[str] = []
         self._lock = threading.Lock()
 
     def write(self, name: str, text: str) -> None:
         """Keep the text."""
         with self._lock:
-            self._texts[checked_name(name)] = text
+            if checked_name(name) not in self._texts:
+                bisect.insort(self._names, name)
+            self._texts[name] = text
 
     def read(self, name: str) -> str:
         """Return the text."""
@@ -112,12 +117,14 @@ class MemoryStorage:
     def list(self, prefix: str) -> list[str]:
         """Return the names."""
         with self._lock:
-            return sorted(name for name in self._texts if name.startswith(prefix))
+            first = bisect.bisect_left(self._names, prefix)
+            return self._names[first : bisect.bisect_left(self._names, prefix + chr(sys.maxunicode), first)]
 
     def remove(self, name: str) -> None:
         """Forget the text."""
         with self._lock:
-            self._texts.pop(checked_name(name), None)
+            if self._texts.pop(checked_name(name), None) is not None:
+                self._names.remove(name)
 
 
 def _flush_directory(folder: Path) -> None:

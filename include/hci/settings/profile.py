@@ -120,6 +120,13 @@ class UpdatingRunProfile(Settings):
     max_passes_per_node: int = Field(
         default=4, ge=1, le=20, description="How many rounds of install and restart a node may need."
     )
+    plan_only: bool = Field(default=False, description="End after the plan: nothing is locked, downloaded or changed.")
+    stage_only: bool = Field(
+        default=False, description="End after the downloads: no node is taken out of service, nothing is installed."
+    )
+    pause_points: tuple[Literal["before-drain", "before-restart", "after-resume"], ...] = Field(
+        default=(), description="Where every node's turn is held until a person lets it go on."
+    )
     node_updater: Literal["auto", "cau_provider"] = Field(
         default="auto", description="How updates are installed; auto: probed per node."
     )

@@ -22,6 +22,7 @@ from include.hci.report.facts import RunFacts
 from include.hci.report.record import Stamped
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Action, Decision
+from include.hci.steps.hold import Hold, hold_at
 
 F = TypeVar("F")
 E = TypeVar("E", bound=ev.RunEvent)
@@ -54,6 +55,21 @@ class BaseStep(ABC, Generic[F]):
     def events(self, facts: F, decision: Decision) -> tuple[ev.RunEvent, ...]:
         """Return what goes on record when ``decision`` ends the step."""
         return ()
+
+    def pause_point(self, decision: Decision) -> ev.PausePoint | None:
+        """Return the pause point that stands right before ``decision``, if one does."""
+        return None
+
+    def may_cancel(self, facts: F, decision: Decision) -> bool:
+        """Return whether the step may end here when the run is cancelled: nothing of it is half done."""
+        return False
+
+    def hold(self, decision: Decision) -> Hold | None:
+        """Return why ``decision`` must wait for a person, or None."""
+        point = self.pause_point(decision)
+        if point is None or self.node is None:
+            return None
+        return hold_at(point, self.node, self.changes, self.context.options.pause_points)
 
     @property
     def changes(self) -> RunFacts:

@@ -67,12 +67,14 @@ class Wait:
 
     ``why`` says what is waited for and stays the same while it is the same thing; what moves is in ``progress``.
     ``deadline`` is when the wait gives up (None: the step's own deadline), ``on_deadline`` the problem that it then is.
+    A ``patient`` wait never gives up: a person has asked for it, and a person ends it.
     """
 
     why: str
     progress: Progress | None = None
     deadline: datetime | None = None
     on_deadline: Problem | None = None
+    patient: bool = False
 
     def __str__(self) -> str:
         return f"{self.why}. {self.progress}" if self.progress else self.why

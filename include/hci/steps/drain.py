@@ -125,6 +125,14 @@ class Drain(NodeStep[DrainFacts]):
             return Wait(f"{self.node} is being drained already")
         return None
 
+    def pause_point(self, decision: Decision) -> ev.PausePoint | None:
+        """Right before the node is paused."""
+        return "before-drain" if isinstance(decision, Act) and not self.changes.paused.get(self.node) else None
+
+    def may_cancel(self, facts: DrainFacts, decision: Decision) -> bool:
+        """Until this run has paused the node."""
+        return not facts.paused_by_run
+
     def events(self, facts: DrainFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
         """Put on record that it is drained, or that it was found paused."""
         if isinstance(decision, Done):

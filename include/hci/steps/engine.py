@@ -7,6 +7,7 @@ in a plain script and on a simulated clock. Whatever the outcome of a command, t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
@@ -18,6 +19,7 @@ from include.hci.report.values import Problem
 from include.hci.report.values import Progress as ReportedProgress
 from include.hci.steps.decisions import Act, Action, Clock, Decision, Done, Scene, Stop, Wait, show_problem
 from include.hci.steps.failures import gave_up, is_refused, is_unknown, no_effect, refused_problem, unknown_wait
+from include.hci.steps.hold import Hold, time_held
 
 F = TypeVar("F")
 
@@ -25,6 +27,8 @@ F = TypeVar("F")
 READING_PATIENCE = timedelta(minutes=10)
 #: How often the same action may be repeated without any other decision in between.
 MOST_REPEATS = 8
+#: How a step ends that a person's cancelling found before it had changed anything.
+CANCELLED = "cancelled"
 _GIB = 1024**3
 
 
@@ -58,6 +62,14 @@ class Step(Protocol[F]):
 
     def events(self, facts: F, decision: Decision) -> tuple[ev.RunEvent, ...]:
         """Return what goes on record, before the decision itself, when ``decision`` ends the step."""
+        ...
+
+    def hold(self, decision: Decision) -> Hold | None:
+        """Return why ``decision`` must wait until a person lets it go on, or None."""
+        ...
+
+    def may_cancel(self, facts: F, decision: Decision) -> bool:
+        """Return whether the step may end here when a person cancels the run: nothing of it is half done."""
         ...
 
 
@@ -98,7 +110,7 @@ class StepRunner(Generic[F]):
             return self._settle(self._unread(error))
         self._failing_since = None
         now = self.clock()
-        decision = self.step.decide(facts, now)
+        decision = self._as_asked(self.step.decide(facts, now), facts)
         if not isinstance(decision, Act):
             return self._settle(decision, facts)
         if not act:
@@ -120,6 +132,32 @@ class StepRunner(Generic[F]):
         if isinstance(decision, Wait):
             return self.poll
         return self.poll if isinstance(decision, Act) and self._repeats else timedelta(0)
+
+    def _as_asked(self, decision: Decision, facts: F) -> Decision:
+        """Return ``decision``, or what a person's wish makes of it."""
+        cancel = self.record.facts.cancel
+        if cancel is not None and self.step.may_cancel(facts, decision):
+            return Done(CANCELLED, f"the run was cancelled by {cancel}")
+        hold = self.step.hold(decision)
+        if hold is None or self.step.node is None:
+            return decision
+        if (self.step.node, hold.point) not in self.record.facts.held:
+            held = ev.Held(step=self.step.name, node=self.step.node, point=hold.point, why=hold.why)
+            self.record.add(held, self.clock())
+        return Wait(hold.why, patient=True)
+
+    def _limit(self, wait: Wait) -> datetime | None:
+        """Return when ``wait`` gives up; the time in which a person held the step is not its own."""
+        if wait.patient:
+            return None
+        limits = [moment for moment in (wait.deadline, self.deadline) if moment is not None]
+        if not limits:
+            return None
+        facts = self.record.facts
+        if self.step.node is None or not (facts.held or facts.passed):
+            return min(limits)
+        own = [entry for entry in self.record.events() if entry.node in (None, self.step.node)]
+        return min(limits) + time_held(own, self.step.name, self.clock())
 
     def _unread(self, error: RemotingError) -> Decision:
         if is_refused(error):
@@ -150,12 +188,13 @@ class StepRunner(Generic[F]):
         if isinstance(decision, Wait):
             # An action that was refused and is tried again later is not one without effect.
             self._repeats, self._last_action = 0, None
-            limits = [moment for moment in (decision.deadline, self.deadline) if moment is not None]
-            limit = min(limits) if limits else None
+            limit = self._limit(decision)
             if limit is not None and self.clock() >= limit:
                 problem = decision.on_deadline or gave_up(self._who(), decision, limit)
                 return self._settle(Stop(problem), facts)
-            decision = Wait(decision.why, decision.progress, limit, decision.on_deadline)
+            decision = replace(decision, deadline=limit)
+        elif isinstance(decision, Done) and decision.outcome == CANCELLED and self.step.node is not None:
+            self.record.add(ev.Skipped(step=self.step.name, node=self.step.node, reason=decision.why), self.clock())
         elif facts is not None:
             for event in self.step.events(facts, decision):
                 self.record.add(event, self.clock())

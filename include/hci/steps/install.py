@@ -133,6 +133,10 @@ class Install(NodeStep[InstallFacts]):
         limit = timedelta(minutes=self.context.options.install_timeout_minutes)
         return took < limit and (scan.servicing or took < LOST_AT_LEAST)
 
+    def may_cancel(self, facts: InstallFacts, decision: Decision) -> bool:
+        """Until the first install: what was begun is finished, restart included, before the node is brought back."""
+        return not isinstance(decision, Stop) and not self.since_resume(ev.InstallStarted)
+
     def refused(self, action: Action, error: CommandFailed, facts: InstallFacts, now: datetime) -> Decision | None:
         """Another installation in progress is waited for; everything is scanned again then."""
         if error.has_code(0x80240016) or error.has_code(0x80240009):

@@ -112,6 +112,11 @@ class Restart(NodeStep[RestartFacts]):
             return Done("restarted", f"{self.node} was restarted {times} and has nothing left to install", details)
         return Done("skipped", f"{self.node} needs no restart")
 
+    def pause_point(self, decision: Decision) -> ev.PausePoint | None:
+        """Right before the order; entering storage maintenance mode belongs to it."""
+        is_order = isinstance(decision, Act) and isinstance(decision.action, RestartNode | EnterMaintenance)
+        return "before-restart" if is_order else None
+
     def refused(self, action: Action, error: CommandFailed, facts: RestartFacts, now: datetime) -> Decision | None:
         """What the install says of its own actions holds here too; a restart that is under way already is watched."""
         if isinstance(action, RestartNode):

@@ -89,6 +89,10 @@ class Resync(NodeStep[ResyncFacts]):
             return Stop(_stuck(progress, now - facts.movement.moved_at, reasons))
         return Wait(said, progress)
 
+    def pause_point(self, decision: Decision) -> ev.PausePoint | None:
+        """When the storage is whole, before the next node may begin."""
+        return "after-resume" if isinstance(decision, Done) else None
+
     def events(self, facts: ResyncFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
         """Put the end of the resync on record."""
         if not isinstance(decision, Done):

@@ -85,6 +85,10 @@ class Turn(NodeStep[TurnFacts]):
             return Wait(said, resync_progress(facts.storage.open_jobs))
         return Done("go", f"{name} may leave: every other node is Up and the storage is whole")
 
+    def may_cancel(self, facts: TurnFacts, decision: Decision) -> bool:
+        """A node that this run has taken out already is brought to its end first."""
+        return self.node.lower() not in facts.ours
+
     def events(self, facts: TurnFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
         """Put the turn, or the reason why the node is passed over, on record."""
         if not isinstance(decision, Done):

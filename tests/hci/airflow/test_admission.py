@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.hci.airflow.admission import Admission, admit
+from include.hci.airflow.admission import Admission, admit, admit_cluster_step
 from include.hci.cluster.updates import Update
 from include.hci.policy.plan import Plan, PlannedNode
-from include.hci.report.facts import RunFacts
+from include.hci.report.facts import Asked, RunFacts
 
 MADE = datetime(2026, 11, 3, tzinfo=UTC)
 PLAN = Plan(
@@ -50,3 +50,39 @@ def test_admit(step, node, plan, facts, turn, admission, says):
     answer = admit(step, node, plan, facts, {node: turn})
     assert answer.admission is admission
     assert says in answer.why
+
+
+ADA = Asked(MADE, "ada")
+CANCELLED = RunFacts(lock_guid="g", cancel=ADA)
+
+
+@pytest.mark.parametrize(
+    ("step", "facts", "stage_only", "admission"),
+    [
+        ("stage", CANCELLED, False, Admission.SKIP),
+        ("turn", CANCELLED, False, Admission.SKIP),
+        # A node that is out of service already is brought to its end.
+        ("turn", RunFacts(lock_guid="g", cancel=ADA, paused={"HCI01": MADE}), False, Admission.GO),
+        ("restart", RunFacts(lock_guid="g", cancel=ADA, paused={"HCI01": MADE}), False, Admission.GO),
+        ("resume", RunFacts(lock_guid="g", cancel=ADA, paused={"HCI01": MADE}), False, Admission.GO),
+        ("stage", LOCKED, True, Admission.GO),
+        ("turn", LOCKED, True, Admission.SKIP),
+    ],
+)
+def test_a_run_that_is_cancelled_or_only_downloads_begins_no_node(step, facts, stage_only, admission):
+    assert admit(step, "HCI01", PLAN, facts, {"HCI01": True}, stage_only=stage_only).admission is admission
+
+
+@pytest.mark.parametrize(
+    ("step", "facts", "stage_only", "admission"),
+    [
+        ("readiness", RunFacts(), False, Admission.GO),
+        ("take_lock", CANCELLED, False, Admission.REFUSE),
+        ("verify", CANCELLED, False, Admission.SKIP),
+        ("verify", LOCKED, True, Admission.SKIP),
+        ("verify", LOCKED, False, Admission.GO),
+        ("conclude", CANCELLED, True, Admission.GO),
+    ],
+)
+def test_what_concerns_the_whole_cluster_ends_with_a_cancel_except_for_the_end(step, facts, stage_only, admission):
+    assert admit_cluster_step(step, facts, stage_only=stage_only).admission is admission

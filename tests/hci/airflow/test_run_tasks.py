@@ -80,6 +80,24 @@ def test_a_plan_without_work_skips_the_rest(record):
         PlanOperator(task_id="plan", cluster="demo").execute(context())
 
 
+def test_a_run_that_only_plans_ends_there_and_one_that_is_cancelled_does_not_get_there(record):
+    begin(record)
+    keep_plan(record, plan(WORK, IDLE))
+    with pytest.raises(AirflowSkipException, match="plan_only"):
+        PlanOperator(task_id="plan", cluster="demo").execute(context(params={"plan_only": True}))
+    record.add(ev.OperatorAsked(action="cancel", by="ada"), now())
+    with pytest.raises(AirflowFailException, match="cancelled by ada"):
+        PlanOperator(task_id="plan", cluster="demo").execute(context())
+
+
+def test_a_cancelled_end_is_told_as_one(record):
+    finish(record)
+    record.add(ev.OperatorAsked(action="cancel", by="ada", comment="too late"), now())
+    with pytest.raises(AirflowFailException, match=r"Cancelled by ada .*too late"):
+        ConcludeOperator(task_id="conclude", cluster="demo").ended(context(), Ended("done", "clean"))
+    assert report_of(record)["outcome"] == "cancelled"
+
+
 def test_there_is_no_plan_without_a_scan_and_none_for_a_run_that_has_not_begun(record):
     with pytest.raises(AirflowSkipException):
         PlanOperator(task_id="plan", cluster="demo").execute(context())

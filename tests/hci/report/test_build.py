@@ -311,6 +311,42 @@ def test_a_cancelled_run_is_called_so():
     assert finish(night, cancelled=True, why="Stopped by j.doe.").outcome == "cancelled"
 
 
+@pytest.mark.parametrize(
+    ("mode", "updates", "problem", "outcome"),
+    [
+        ("plan-only", {"HCI01": (CUMULATIVE,)}, None, "planned"),
+        ("stage-only", {"HCI01": (CUMULATIVE,)}, None, "staged"),
+        ("plan-only", {"HCI01": ()}, None, "nothing-to-do"),
+        ("stage-only", {"HCI01": (CUMULATIVE,)}, "HCI01 could not download.", "failed"),
+        ("update", {"HCI01": (CUMULATIVE,)}, None, "failed"),
+    ],
+)
+def test_a_run_that_was_not_to_go_all_the_way_ends_well_where_it_was_to_end(mode, updates, problem, outcome):
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=NODES, mode=mode))
+    night.after(1, ev.Planned(order=NODES, updates=updates))
+    if problem:
+        night.after(1, ev.Failed(step="stage", node="HCI01", problem=Problem(title=problem)))
+    assert finish(night).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ((), "1 not started."),
+        ((ev.OperatorAsked(action="pause", by="ada"),), "Goes on to its next pause point, as asked by ada"),
+        ((ev.Held(step="drain", node="HCI01", point="before-drain", why="x"),), "Held at HCI01 (before drain)."),
+        ((ev.OperatorAsked(action="cancel", by="ada", comment="too late"),), "Being cancelled by ada"),
+    ],
+)
+def test_a_run_that_goes_on_says_what_people_asked_of_it(asked, says):
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=("HCI01",)))
+    for event in asked:
+        night.after(1, event)
+    assert says in report(night).headline
+
+
 def test_a_run_stopped_as_a_whole_has_failed_with_its_problem():
     night = Night()
     begin(night)

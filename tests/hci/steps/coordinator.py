@@ -10,15 +10,17 @@ from typing import Any
 from include.hci.cluster.facade import FleetCluster
 from include.hci.policy.budget import failure_budget
 from include.hci.policy.plan import Plan
+from include.hci.powershell.errors import RemotingError
 from include.hci.report import events as ev
 from include.hci.report.events import StepName
 from include.hci.report.record import RunRecord
 from include.hci.report.storage import MemoryStorage
 from include.hci.settings import RunOptions
 from include.hci.steps.context import StepContext, deadline_for, poll_for
-from include.hci.steps.decisions import Decision, Done, Stop
+from include.hci.steps.decisions import Decision, Done, Stop, Wait
 from include.hci.steps.engine import StepRunner, run_step
 from include.hci.steps.factory import make_step
+from include.hci.steps.failures import refused_problem
 from include.hci.steps.planning import plan_run
 from tests.hci.steps.simulated import Simulation
 
@@ -32,7 +34,8 @@ class Coordinator:
     """One run over a simulated cluster.
 
     ``retries`` per step; a step whose process was killed is begun again by a new one that knows only the record. ``said`` are
-    all its decisions, ``deaths`` how often a process died. With ``cancellable`` a killed step ends the run instead.
+    all its decisions, ``deaths`` how often a process died. With ``cancellable`` a killed step ends the run instead. With
+    ``patience`` a waiting step reads again not every poll, but at the poll after the next event of the world, that much later at most.
     """
 
     simulation: Simulation
@@ -44,6 +47,7 @@ class Coordinator:
     plan: Plan | None = None
     deaths: int = 0
     cancellable: bool = False
+    patience: timedelta | None = None
     watch: Callable[[StepName, str | None, Decision], None] = lambda name, node, decision: None
 
     def __post_init__(self) -> None:
@@ -71,13 +75,25 @@ class Coordinator:
             step = make_step(name, self.context, node, self.simulation.now)
             runner = StepRunner(step, self.cluster, self.record, self.simulation.now, deadline, poll_for(name))
             try:
-                return run_step(runner, self.simulation.sleep, lambda decision: self._hear(name, node, decision))
+                return run_step(runner, self._wait, lambda decision: self._hear(name, node, decision))
             except Killed:
                 if self.cancellable:
                     raise
                 self.deaths += 1
                 self.record = RunRecord(self.storage)
                 self.simulation.sleep(timedelta(seconds=20))
+
+    def _wait(self, poll: timedelta) -> None:
+        """Let time pass until a waiting step reads again."""
+        if not poll or self.patience is None:
+            self.simulation.sleep(poll)
+            return
+        now = self.simulation.now()
+        until = min(self.simulation.cluster.world.next_event() or now + self.patience, now + self.patience)
+        decision = self.said[-1][2]
+        if isinstance(decision, Wait) and decision.deadline is not None:
+            until = min(until, decision.deadline)
+        self.simulation.sleep(max(1, -((now - until) // poll)) * poll)
 
     def prepare(self) -> Stop | None:
         """Everything before the first node; a Stop refuses the run."""
@@ -95,7 +111,10 @@ class Coordinator:
                 self._fail("scan", node, scan)
             else:
                 scans[node] = scan.details
-        self.plan = self._plan(scans)
+        try:
+            self.plan = self._plan(scans)
+        except RemotingError as error:
+            return Stop(refused_problem("plan", error))
         locked = self.step("take_lock")
         if isinstance(locked, Stop):
             return locked
@@ -129,6 +148,8 @@ class Coordinator:
         well = True
         names: tuple[StepName, ...] = ("drain", "install", "restart")
         for name in names:
+            if node in self.record.facts.skipped:
+                break
             end = self.step(name, node)
             if isinstance(end, Stop):
                 self._fail(name, node, end)
@@ -152,7 +173,8 @@ class Coordinator:
                     break
                 if planned.name not in failed and self.update(planned.name) is None:
                     break
-            end = self.step("verify", tries=1)
+            cancelled = self.record.facts.cancel
+            end = Done("cancelled", str(cancelled)) if cancelled else self.step("verify", tries=1)
         else:
             end = refused or Done("nothing")
             self.record.add(ev.Failed(step="readiness", problem=end.problem), self.simulation.now())  # type: ignore[union-attr]
@@ -161,7 +183,7 @@ class Coordinator:
 
     def conclude(self) -> Done | Stop:
         end = self.step("conclude")
-        self.record.add(ev.Concluded(), self.simulation.now())
+        self.record.add(ev.Concluded(cancelled=self.record.facts.cancel is not None), self.simulation.now())
         return end
 
     def _up(self) -> list[str]:

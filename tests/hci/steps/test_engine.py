@@ -24,6 +24,7 @@ from include.hci.report.storage import MemoryStorage
 from include.hci.report.values import Problem
 from include.hci.steps.decisions import Act, Decision, Done, Scene, Stop, Wait
 from include.hci.steps.engine import MOST_REPEATS, READING_PATIENCE, StepRunner, run_step
+from include.hci.steps.hold import Hold, hold_at
 from tests.hci.cluster.fakes import FakeCluster, FakeShell
 from tests.hci.steps.facts import NOW
 
@@ -68,6 +69,7 @@ class Script:
     node: str | None = "HCI02"
     read: int = 0
     refusals: list[str] = field(default_factory=list)
+    record: RunRecord | None = None
 
     def observe(self, cluster: object) -> Decision:
         play = self.plays[min(self.read, len(self.plays) - 1)]
@@ -83,6 +85,14 @@ class Script:
         self.refusals.append(error.detail)
         return self.answer
 
+    def hold(self, decision: Decision) -> Hold | None:
+        if self.record is None or not isinstance(decision, Act):
+            return None
+        return hold_at("before-drain", "HCI02", self.record.facts, ())
+
+    def may_cancel(self, facts: Decision, decision: Decision) -> bool:
+        return isinstance(decision, Act | Wait)
+
     def events(self, facts: Decision, decision: Decision) -> tuple[ev.RunEvent, ...]:
         return (ev.Drained(node="HCI02"),)
 
@@ -94,8 +104,9 @@ def runner(
     deadline: datetime | None = None,
     answer: Decision | None = None,
 ) -> StepRunner[Decision]:
-    step = Script(list(plays), answer)
-    return StepRunner(step, CLUSTER, record or RunRecord(MemoryStorage()), clock or Clock(), deadline)
+    record = record or RunRecord(MemoryStorage())
+    step = Script(list(plays), answer, record=record)
+    return StepRunner(step, CLUSTER, record, clock or Clock(), deadline)
 
 
 def decided(record: RunRecord) -> list[ev.Decided]:
@@ -276,3 +287,53 @@ def test_what_is_no_remoting_error_is_not_swallowed():
     made.step.observe = lambda cluster: 1 / 0  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError):
         made.tick()
+
+
+# --- what a person asks for ----------------------------------------------------------------------------------------------
+
+
+def ask(made: StepRunner[Decision], action: str, clock: Clock) -> None:
+    made.record.add(ev.OperatorAsked(action=action, by="ada"), clock())
+
+
+def test_a_held_step_does_nothing_until_it_may_go_on_and_its_patience_waits_as_well():
+    clock, push = Clock(), Push()
+    made = runner(Act(push, "because"), clock=clock, deadline=NOW + timedelta(minutes=10))
+    ask(made, "pause", clock)
+    for _ in range(3):
+        decision = made.tick()
+        assert isinstance(decision, Wait)
+        assert "ada" in decision.why
+        assert decision.deadline is None
+        clock.at += timedelta(hours=1)
+    assert push.done == 0
+    assert len(made.record.all_of(ev.Held)) == 1
+    ask(made, "continue", clock)
+    assert isinstance(made.tick(), Act)
+    assert push.done == 1
+    made.step.plays.append(Wait("the roles move"))
+    made.step.read = 1
+    waiting = made.tick()
+    assert isinstance(waiting, Wait)
+    assert waiting.deadline == NOW + timedelta(hours=3, minutes=10)
+
+
+@pytest.mark.parametrize("decision", [Act(Push(), "because"), Wait("the roles move")])
+def test_a_cancelled_run_ends_a_step_of_which_nothing_is_half_done(decision):
+    clock = Clock()
+    made = runner(decision, clock=clock)
+    ask(made, "cancel", clock)
+    end = made.tick()
+    assert isinstance(end, Done)
+    assert (end.outcome, "ada" in end.why) == ("cancelled", True)
+    assert "ada" in made.record.facts.skipped["HCI02"]
+    assert made.record.all_of(ev.Drained) == ()
+
+
+def test_a_cancelled_run_does_not_end_a_step_that_is_over_or_half_done():
+    clock = Clock()
+    made = runner(Done("drained"), clock=clock)
+    ask(made, "cancel", clock)
+    end = made.tick()
+    assert isinstance(end, Done)
+    assert end.outcome == "drained"

@@ -4,67 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 
 from include.hci.cluster.nodes import resume_cluster_node
 from include.hci.powershell.command import Pipeline
-from include.hci.report.build import report_of
-from include.hci.report.model import RunReport
 from include.hci.settings import RunOptions
 from include.hci.steps.decisions import Act, Done, Stop, Wait
 from include.simulator.referee import judge
 from include.simulator.world.spec import WorldSpec, demo_world
 from tests.hci.steps.coordinator import Coordinator, Killed
+from tests.hci.steps.judging import locks, outcomes, report, said, violations, world_nodes
 from tests.hci.steps.simulated import Simulation
-
-
-@pytest.fixture
-def simulate() -> Iterator[Callable[..., Simulation]]:
-    made: list[Simulation] = []
-
-    def make(spec: WorldSpec | None = None, seed: int = 0, *faults: str) -> Simulation:
-        simulation = Simulation(spec or demo_world(4), seed)
-        made.append(simulation)
-        for fault in faults:
-            simulation.cluster.world.inject(fault)
-        return simulation
-
-    yield make
-    for simulation in made:
-        simulation.loop.close()
-
-
-def report(run: Coordinator) -> RunReport:
-    return report_of(run.record, run.simulation.now())
-
-
-def violations(run: Coordinator, *, with_report: bool = True) -> list[str]:
-    """Return what the referee has to say, as sentences; the world's last snapshot is taken first."""
-    run.simulation.cluster.snapshot("world")
-    claimed = report(run).to_json() if with_report else None
-    entries = run.simulation.cluster.journal.entries
-    return [f"{item.invariant}: {item.sentence}" for item in judge(entries, claimed)]
-
-
-def world_nodes(run: Coordinator) -> dict[str, str]:
-    return {node["name"]: node["state"] for node in run.simulation.cluster.snapshot("world")["nodes"]}  # type: ignore[attr-defined,index]
-
-
-def locks(run: Coordinator) -> list[str]:
-    world = run.simulation.cluster.world
-    return [f"{kind} on {node.name}" for node in world.nodes for kind in node.locks]
-
-
-def outcomes(run: Coordinator) -> dict[str, str]:
-    return {node.name: node.outcome for node in report(run).nodes}
-
-
-def said(run: Coordinator, what: str) -> list[str]:
-    return [line for line in run.words() if what in line]
-
 
 ALL_UPDATED = {f"HCI0{number}": "updated" for number in range(1, 5)}
 
