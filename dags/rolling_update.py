@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, get_parsing_context, task_group
 
+from include.hci.airflow.approval import ApprovePlanOperator
 from include.hci.airflow.names import NODE_GROUP, rolling_update_dag_id
 from include.hci.airflow.operators import NodeStepOperator, StepOperator
 from include.hci.airflow.params import run_params
@@ -20,7 +21,7 @@ DOC = """
 Updates the servers of **{name}** ({nodes}) one at a time. A server is drained, updated, restarted and resumed, and the next one
 begins only when the storage has resynchronised.
 
-`readiness → scan → plan → take_lock → stage → update_node[each server] → verify → report, conclude`
+`readiness → scan → plan → approve → take_lock → stage → update_node[each server] → verify → report, conclude`
 
 * **It failed on one server:** the server was resumed if that was possible; `conclude` lists what is left to do, with commands.
   To try that server again, clear its `turn` task **with downstream tasks**.
@@ -73,6 +74,7 @@ def rolling_update(cluster: ClusterSettings) -> DAG:
             node=list(cluster.node_names)
         )
         plan = PlanOperator(task_id="plan", trigger_rule="all_done", **cluster_step)
+        approve = ApprovePlanOperator(task_id="approve", **cluster_step)
         take_lock = StepOperator(task_id="take_lock", step="take_lock", **cluster_step)
         stage = NodeStepOperator.partial(task_id="stage", step="stage", look_first=False, **node_step).expand(
             node=plan.output
@@ -81,7 +83,7 @@ def rolling_update(cluster: ClusterSettings) -> DAG:
         verify = StepOperator(task_id="verify", step="verify", trigger_rule="all_done", **cluster_step)
         report = ReportOperator(task_id="report", trigger_rule="all_done", **cluster_step)
         conclude = ConcludeOperator(task_id="conclude", **cluster_step)
-        readiness >> scan >> plan >> take_lock >> stage >> nodes >> verify
+        readiness >> scan >> plan >> approve >> take_lock >> stage >> nodes >> verify
         verify >> conclude.as_teardown(setups=take_lock.as_setup(), on_failure_fail_dagrun=True)
         # Not between take_lock and conclude: Airflow fails everything between a setup and its teardown when the setup did not
         # run, and a run that is refused before it takes the lock must be reported as well. conclude writes the report again.

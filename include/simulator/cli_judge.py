@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from include.simulator.journal import read_journal
-from include.simulator.referee import INVARIANTS, Violation, judge
+from include.simulator.referee import Verdict, Violation, verdicts
+from include.simulator.referee.verdict import BROKEN, HELD, NOT_JUDGED
 
 if TYPE_CHECKING:
     SubParsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -26,10 +27,18 @@ def add_parser(commands: SubParsers) -> None:
     )
     parser.add_argument("journal", type=Path, metavar="JOURNAL", help="the journal that 'serve --journal' wrote")
     parser.add_argument(
-        "--report", type=Path, metavar="REPORT.json", help="the run report to compare with the journal (I12)"
+        "--report", type=Path, metavar="REPORT.json", help="the run report to compare with the journal (I12, I6, I10)"
     )
     parser.add_argument(
-        "--budget", type=int, default=1, help="how many nodes may be out of service at a time (default 1)"
+        "--budget",
+        type=int,
+        default=None,
+        help="how many nodes may be out of service at a time (default: what the journal's rules say, else 1)",
+    )
+    parser.add_argument(
+        "--ended",
+        action="store_true",
+        help="the run is over, even though it still has its lock and left no report (I10)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
@@ -43,17 +52,18 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as reason:
         print(f"Cannot judge: {reason}", file=sys.stderr)
         return 2
-    violations = judge(entries, report, budget=options.budget)
-    judged = [name for name in INVARIANTS if name != "I12" or report is not None]
+    made = verdicts(entries, report, budget=options.budget, ended=options.ended)
+    violations = sorted((each for verdict in made for each in verdict.violations), key=lambda each: each.seq)
     if options.json:
         fields = {
             "entries": len(entries),
-            "judged": judged,
+            "judged": [verdict.invariant for verdict in made if verdict.outcome != NOT_JUDGED],
+            "verdicts": [verdict.to_fields() for verdict in made],
             "violations": [violation.to_fields() for violation in violations],
         }
         print(json.dumps(fields, indent=2))
     else:
-        _print_table(violations, judged, len(entries))
+        _print_tables(made, violations, len(entries))
     return 1 if violations else 0
 
 
@@ -67,16 +77,14 @@ def _read_report(path: Path) -> dict[str, Any]:
     return report
 
 
-def _print_table(violations: list[Violation], judged: list[str], entries: int) -> None:
+def _print_tables(made: list[Verdict], violations: list[Violation], entries: int) -> None:
     console = Console()
-    counts = {name: sum(1 for violation in violations if violation.invariant == name) for name in judged}
-    verdicts = Table(title=f"{entries} journal entries", title_justify="left")
-    verdicts.add_column("Invariant")
-    verdicts.add_column("Sentence")
-    verdicts.add_column("Verdict")
-    for name, count in counts.items():
-        verdicts.add_row(name, escape(INVARIANTS[name]), f"[red]broken {count} times[/]" if count else "[green]held[/]")
-    console.print(verdicts)
+    shown = Table(title=f"{entries} journal entries", title_justify="left")
+    for heading in ("Invariant", "Sentence", "Verdict", "Not judged because"):
+        shown.add_column(heading)
+    for verdict in made:
+        shown.add_row(verdict.invariant, escape(verdict.sentence), _outcome(verdict), escape(verdict.reason))
+    console.print(shown)
     if not violations:
         return
     table = Table(title="Violations", title_justify="left")
@@ -87,3 +95,9 @@ def _print_table(violations: list[Violation], judged: list[str], entries: int) -
         when = f"{violation.when:%Y-%m-%d %H:%M:%S}"
         table.add_row(violation.invariant, when, violation.node or "", escape(violation.sentence), str(violation.seq))
     console.print(table)
+
+
+def _outcome(verdict: Verdict) -> str:
+    times = len(verdict.violations)
+    colours = {HELD: "[green]held[/]", NOT_JUDGED: "[yellow]not judged[/]"}
+    return f"[red]{BROKEN} {times} {'time' if times == 1 else 'times'}[/]" if times else colours[verdict.outcome]

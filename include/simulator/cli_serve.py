@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from include.simulator.clock import RealTimeClock
 from include.simulator.cluster import DEFAULT_START, SimulatedCluster, make_cluster
 from include.simulator.cluster_server import HTTPS_OFFSET, ClusterServer, ServerSettings
 from include.simulator.cmdlets.runtime_session import SessionConfiguration, jea
+from include.simulator.faults import scenarios
 from include.simulator.wire.accounts import Account
 from include.simulator.world.spec import demo_world
 
@@ -86,6 +88,20 @@ def add_parser(commands: SubParsers) -> None:
         metavar="ID[:KEY=VALUE,...]",
         help="inject a fault at the start; may be given several times",
     )
+    parser.add_argument(
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="play a scenario from the start: a name that the command faults lists, or swizzle:SEED[:COUNT]",
+    )
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="take the other reading of an unconfirmed fact; the command faults --variants lists them",
+    )
     parser.add_argument("--journal", type=Path, metavar="PATH", help="write the world's journal here (must not exist)")
     parser.add_argument(
         "--ready-file", type=Path, metavar="PATH", help="written when every port is open, removed at the end"
@@ -125,6 +141,7 @@ def _cluster(options: argparse.Namespace) -> SimulatedCluster:
         spec = demo_world(
             options.nodes, options.os, cluster=options.cluster, prefix=options.prefix, vms_per_node=options.vms
         )
+        spec = replace(spec, variants=frozenset(options.variant))
         clock = RealTimeClock(options.start, options.speed)
     except (KeyError, ValueError) as reason:
         raise CannotServe(str(reason.args[0])) from reason
@@ -147,6 +164,7 @@ async def _serve(options: argparse.Namespace, cluster: SimulatedCluster, account
         loop.add_signal_handler(number, server.stopping.set)
     try:
         _inject(cluster, options.fault)
+        _play(cluster, options.scenario)
         _announce(options.ready_file, {**server.describe(), "pid": os.getpid()})
         await server.stopping.wait()
     finally:
@@ -162,6 +180,14 @@ def _inject(cluster: SimulatedCluster, faults: Iterable[tuple[str, dict[str, obj
             cluster.world.inject(fault, **arguments)
         except (KeyError, TypeError, ValueError) as reason:
             raise CannotServe(f"Fault {fault!r} cannot be injected: {reason}") from reason
+
+
+def _play(cluster: SimulatedCluster, names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            scenarios.play(cluster.world, scenarios.find(name, len(cluster.world.nodes)))
+        except ValueError as reason:
+            raise CannotServe(str(reason)) from reason
 
 
 def _announce(ready_file: Path | None, description: Mapping[str, object]) -> None:
@@ -214,4 +240,5 @@ def _value(text: str) -> object:
     for converter in converters:
         with contextlib.suppress(ValueError):
             return converter(text)
-    return {"true": True, "false": False}.get(text.lower(), text)
+    words: Mapping[str, object] = {"true": True, "false": False, "null": None}
+    return words.get(text.lower(), text)

@@ -11,6 +11,7 @@ from include.simulator.clock import Clock
 from include.simulator.cmdlets.runtime import SimulatedHost
 from include.simulator.cmdlets.runtime_session import SessionConfiguration, full_language
 from include.simulator.journal import Journal
+from include.simulator.referee.rules import make_rule
 from include.simulator.world.spec import WorldSpec
 from include.simulator.world.world import World
 
@@ -49,6 +50,16 @@ class SimulatedCluster:
         state = self.world.snapshot()
         self.journal.event("world.snapshot", None, state, actor)
         return state
+
+    def rule(self, kind: str, *, actor: str = "control", **detail: object) -> None:
+        """Journal what the operator allows from now on, for the referee; ValueError where nobody could make sense of it.
+
+        Kinds: window {opens, closes}, blackout {begins, ends} (datetimes or ISO 8601 in simulated time), budget {nodes_out},
+        approval {plan_hash}, permission {what: functional-level, pool-version, vm-power or restart-with-roles}.
+        """
+        self.world.advance()
+        written = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in detail.items()}
+        self.journal.event("rule", None, make_rule(kind, written), actor)
 
 
 def make_cluster(

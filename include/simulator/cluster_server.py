@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from include.simulator.clock import RealTimeClock
@@ -15,6 +16,7 @@ from include.simulator.control import ControlServer
 from include.simulator.wire.accounts import Account
 from include.simulator.wire.options import EndpointOptions
 from include.simulator.wire.server import Endpoint, WsmanServer
+from include.simulator.world.machines import Machine
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,14 @@ class ServerSettings:
     lenient: bool = False
 
 
+def _windows_build(machine: Machine) -> str:
+    return f"{machine.build}.{machine.ubr}"
+
+
+def _takes_credssp(machine: Machine) -> bool:
+    return machine.credssp
+
+
 class ClusterServer:
     """Serves ``cluster``; ``stopping`` is set when the control interface was asked for the end."""
 
@@ -47,11 +57,17 @@ class ClusterServer:
         first = EndpointOptions.lenient() if settings.lenient else EndpointOptions()
         self.endpoints: dict[str, Endpoint] = {}
         for number, (name, host) in enumerate(cluster.hosts.items()):
-            options = replace(first, configurations=frozenset(each.name for each in host.configurations.values()))
+            options = replace(
+                first,
+                configurations=frozenset(each.name for each in host.configurations.values()),
+                takes_credssp=partial(_takes_credssp, host.machine),
+                windows_build=partial(_windows_build, host.machine),
+            )
             http_port = base + number if base else 0
             https_port = (http_port + HTTPS_OFFSET if base else 0) if settings.https else None
             self.endpoints[name] = Endpoint(host, settings.address, http_port, https_port, options)
-        self._wire = WsmanServer(self.endpoints.values(), accounts)
+        self._known = tuple(accounts)
+        self._wire = WsmanServer(self.endpoints.values(), self._known)
         self.control = ControlServer(cluster, base + len(self.endpoints) if base else 0, self.stopping.set)
         self._work: set[asyncio.Task[Any]] = set()
         self._ticker: asyncio.Task[None] | None = None
@@ -108,10 +124,15 @@ class ClusterServer:
             await asyncio.sleep(min(_LONGEST_TICK, max(_SHORTEST_TICK, pause)))
 
     def _power_changed(self, name: str, up: bool) -> None:
-        self._do(self.endpoints[name].power(up))
+        if name in self.endpoints:
+            self._do(self.endpoints[name].power(up))
 
     def _wire_fault(self, name: str, kind: str, arguments: dict[str, object]) -> None:
-        self._do(apply_wire_fault(self.endpoints[name], kind, arguments))
+        if name not in self.endpoints:
+            return
+        clock = self.cluster.clock
+        speed = clock.speed if isinstance(clock, RealTimeClock) else 1.0
+        self._do(apply_wire_fault(self.endpoints[name], kind, arguments, speed=speed, accounts=self._known))
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -1,6 +1,8 @@
 """A small JSON interface on loopback through which tests and demonstrations look at a simulated cluster and trouble it.
 
-``GET /state``, ``GET /journal?since=N``, ``POST /fault`` {"id": ..., arguments}, ``POST /snapshot``, ``POST /stop``.
+``GET /state``, ``GET /journal?since=N``, ``GET /faults`` (those that were put in), ``POST /fault`` {"id": ..., arguments},
+``POST /heal`` {"id", "node", "number"; nothing means everything}, ``POST /scenario`` {"name": a scenario or swizzle:SEED},
+``POST /rules`` {"kind": "window" | "blackout" | "budget" | "approval" | "permission", ...}, ``POST /snapshot``, ``POST /stop``.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
 from include.simulator.cluster import SimulatedCluster
+from include.simulator.faults import scenarios
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +48,11 @@ class ControlServer:
         self._routes: Mapping[tuple[str, str], Callable[[Mapping[str, str], Mapping[str, object]], object]] = {
             ("GET", "/state"): self._state,
             ("GET", "/journal"): self._journal,
+            ("GET", "/faults"): self._faults,
             ("POST", "/fault"): self._fault,
+            ("POST", "/heal"): self._heal,
+            ("POST", "/scenario"): self._scenario,
+            ("POST", "/rules"): self._rule,
             ("POST", "/snapshot"): self._snapshot,
             ("POST", "/stop"): self._stop,
         }
@@ -120,12 +127,51 @@ class ControlServer:
         fault = arguments.pop("id", None)
         if not isinstance(fault, str):
             raise BadRequest('A fault needs its id: {"id": "...", further arguments}.')
+        self._cluster.world.advance()
         try:
             self._cluster.world.inject(fault, **arguments)
         except (KeyError, TypeError, ValueError) as reason:
             raise BadRequest(f"Fault {fault!r} cannot be injected: {reason}") from reason
         self._cluster.world.advance()
         return {"injected": fault, **arguments}
+
+    def _faults(self, query: Mapping[str, str], body: Mapping[str, object]) -> object:
+        self._cluster.world.advance()
+        return {"faults": [each.describe() for each in self._cluster.world.faults.injections]}
+
+    def _heal(self, query: Mapping[str, str], body: Mapping[str, object]) -> object:
+        arguments = {"fault" if key == "id" else key: value for key, value in body.items()}
+        self._cluster.world.advance()
+        try:
+            healed = self._cluster.world.faults.heal(**arguments)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as reason:
+            raise BadRequest(f"Nothing can be healed: {reason}") from reason
+        self._cluster.world.advance()
+        return {"healed": [each.describe() for each in healed]}
+
+    def _scenario(self, query: Mapping[str, str], body: Mapping[str, object]) -> object:
+        name = body.get("name")
+        if not isinstance(name, str) or set(body) != {"name"}:
+            raise BadRequest('A scenario needs its name and nothing else: {"name": "..." or "swizzle:SEED"}.')
+        world = self._cluster.world
+        world.advance()
+        try:
+            scenario = scenarios.find(name, len(world.nodes))
+            scenarios.play(world, scenario)
+        except ValueError as reason:
+            raise BadRequest(str(reason)) from reason
+        world.advance()
+        steps = [
+            {"fault": step.fault, "node": step.node, "after": step.after, "heal": step.heal} for step in scenario.steps
+        ]
+        return {"scenario": scenario.id, "what": scenario.what, "steps": steps}
+
+    def _rule(self, query: Mapping[str, str], body: Mapping[str, object]) -> object:
+        try:
+            self._cluster.rule(**body)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as reason:
+            raise BadRequest(f"That is no rule: {reason}") from reason
+        return {"rule": dict(body)}
 
     def _snapshot(self, query: Mapping[str, str], body: Mapping[str, object]) -> object:
         return self._cluster.snapshot()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from include.simulator.host_interaction import CommandDescription, ForwardedEvent
 from include.simulator.objects import SimError
 
 
@@ -18,11 +20,16 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class CommandCall:
-    """One command of a pipeline as the client asked for it."""
+    """One command of a pipeline as the client asked for it.
+
+    ``merges`` are pairs of a stream (``error``, ``warning``, ``verbose``, ``debug``, ``information``) and where it goes
+    instead: ``output`` or ``null``.
+    """
 
     name: str
     arguments: tuple[Argument, ...] = ()
     is_script: bool = False
+    merges: tuple[tuple[str, str], ...] = ()
 
 
 #: The commands of one statement; each one's output is the next one's input.
@@ -31,7 +38,12 @@ Statement = tuple[CommandCall, ...]
 
 @dataclass(slots=True)
 class Session:
-    """One remote session: who it is and what it remembers between pipelines."""
+    """One remote session: who it is and what it remembers between pipelines.
+
+    ``forward`` sends an engine event to the client. ``visible`` are the lower-case names of the commands that the session
+    shows, None for all: the machine sets it when it knows the session's configuration. ``working_directory`` and ``environment``
+    are what a client of a plain shell wants for its commands.
+    """
 
     user: str
     authentication: str
@@ -39,6 +51,10 @@ class Session:
     client_address: str
     delegated: bool = False
     variables: dict[str, object] = field(default_factory=dict)
+    forward: Callable[[ForwardedEvent], None] = field(default=lambda event: None, repr=False)
+    visible: frozenset[str] | None = None
+    working_directory: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 class Sink(Protocol):
@@ -97,6 +113,15 @@ class PowerShellHost(Protocol):
 
     async def run_line(self, session: Session, line: str, stdout: ByteSink, stderr: ByteSink) -> int:
         """Run one command line of a plain shell (cmd.exe) and return its exit code."""
+        ...
+
+
+@runtime_checkable
+class DescribesCommands(Protocol):
+    """A machine that tells which commands a session shows; others leave clients without that information."""
+
+    def describe_commands(self, session: Session) -> Iterable[CommandDescription]:
+        """Return the commands that ``session`` can run."""
         ...
 
 

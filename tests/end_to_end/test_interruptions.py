@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -130,12 +131,17 @@ def test_a_run_that_is_deleted_in_its_midst_is_made_safe_from_its_record(lab):
     wait_for(lambda: lab.state_of(RESCUE_ID, idle, "find_dead_runs") == "skipped", 60)
 
 
-def test_an_operator_holds_a_run_and_cancels_it_from_its_page(lab):
-    run = lab.api.trigger(DAG_ID, {})
+def test_an_operator_approves_holds_and_cancels_a_run_without_a_terminal(lab):
+    run = lab.api.trigger(DAG_ID, {"require_approval": True})
     page = f"{lab.api.base}/hci/report/{DAG_ID}/{quote(run, safe='')}"
     wait_for(lambda: "/ask/pause" in lab.api._session.get(page, timeout=30).text, 120)
     answer = lab.api._session.post(f"{page}/ask/pause", data={"comment": "storage team at work"}, timeout=30)
     assert answer.ok, answer.text
+    wait_for(lambda: lab.state(run, "approve") == "awaiting_input", 120)
+    assert lab.state(run, "take_lock") is None
+    question = f"/dags/{DAG_ID}/dagRuns/{quote(run, safe='')}/taskInstances/approve/-1/hitlDetails"
+    time.sleep(2)  # an answer in the very moment of the question fails the task, which is then asked again
+    lab.send("PATCH", question, {"chosen_options": ["Approve"], "params_input": {"comment": "go"}})
     wait_for(lambda: "held before" in lab.api._session.get(page, timeout=30).text, 180)
     assert node_out(lab) is None
     assert requests.get(page, timeout=30).status_code == 401
@@ -144,6 +150,7 @@ def test_an_operator_holds_a_run_and_cancels_it_from_its_page(lab):
     wait_for(lambda: lab.api.run_state(DAG_ID, run) == "failed", 180)
     report = json.loads(newest_report(lab.place).read_text())
     assert report["outcome"] == "cancelled"
+    assert report["plan"]["approved_by"] == lab.api._login.user
     assert [asked["action"] for asked in report["interventions"]] == ["pause", "cancel"]
     assert not any(node["taken_out"] for node in report["nodes"])
     assert_nothing_is_left(lab)

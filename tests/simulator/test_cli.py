@@ -22,7 +22,6 @@ from pypsrp.wsman import WSMan
 from include.simulator import cli
 from include.simulator.faults.catalogue import catalogue
 from include.simulator.journal import read_journal
-from tests.simulator.referee.journals import Script, careful_run, true_report
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = {"HCI_SIM_USER": "CONTOSO\\airflow", "HCI_SIM_PASSWORD": "Pa55-word"}
@@ -191,41 +190,6 @@ def test_a_journal_is_never_continued(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=30)
     assert (process.returncode, "exists already" in err) == (2, True)
     assert (tmp_path / "j").read_text() == "mine"
-
-
-def _write(path: Path, script: Script) -> str:
-    path.write_text("".join(entry.to_json() + "\n" for entry in script.entries))
-    return str(path)
-
-
-def test_judging_a_careful_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report = tmp_path / "report.json"
-    report.write_text(json.dumps(true_report()))
-    assert cli.main(["judge", _write(tmp_path / "j", careful_run()), "--report", str(report), "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert answer["violations"] == []
-    assert answer["judged"] == ["I1", "I3", "I4", "I5", "I7", "I8", "I12"]
-
-
-def test_judging_a_careless_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    journal = _write(tmp_path / "j", Script().take_lock().drain("HCI01").drain("HCI02"))
-    assert cli.main(["judge", journal]) == 1
-    table = capsys.readouterr().out
-    assert "broken 1 times" in table
-    assert "I12" not in table
-    assert cli.main(["judge", journal, "--budget", "2"]) == 0
-    capsys.readouterr()
-    assert cli.main(["judge", journal, "--json"]) == 1
-    [violation] = json.loads(capsys.readouterr().out)["violations"]
-    assert (violation["invariant"], violation["node"]) == ("I1", "HCI02")
-
-
-def test_judging_what_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["judge", str(tmp_path / "nowhere")]) == 2
-    assert "Cannot judge" in capsys.readouterr().err
-    (tmp_path / "r").write_text("[]")
-    assert cli.main(["judge", _write(tmp_path / "j", careful_run()), "--report", str(tmp_path / "r")]) == 2
-    assert "is not a run report" in capsys.readouterr().err
 
 
 def test_listing_the_faults(capsys: pytest.CaptureFixture[str]) -> None:

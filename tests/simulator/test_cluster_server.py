@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
+import requests
 
 from include.simulator.clock import RealTimeClock
 from include.simulator.cluster import DEFAULT_START, make_cluster
@@ -103,3 +104,18 @@ async def test_https_ports_and_their_certificate() -> None:
     assert "BEGIN CERTIFICATE" in open(str(described["certificate"])).read()  # noqa: ASYNC230, PTH123, SIM115
     await server.stop()
     assert not listens(described["https_ports"]["HCI01"])  # type: ignore[index]
+
+
+async def test_credssp_is_offered_only_while_its_server_role_is_on(server: ClusterServer) -> None:
+    def offered() -> set[str]:
+        url = f"http://127.0.0.1:{server.endpoints['HCI01'].http_port}/wsman"
+        session = requests.Session()
+        session.trust_env = False
+        answer = session.post(url, timeout=10)
+        assert answer.status_code == 401
+        return set(answer.headers["WWW-Authenticate"].split(", "))
+
+    world = server.cluster.world
+    assert await asyncio.to_thread(offered) == {"Negotiate"}
+    world.credssp.set_server(world.node("HCI01"), True)
+    assert await asyncio.to_thread(offered) == {"Negotiate", "CredSSP"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from include.hci.policy.plan import Plan
+from include.hci.report.events import Approved
 from include.hci.report.facts import RunFacts
 
 
@@ -76,10 +77,28 @@ def admit(
     return GO
 
 
-def admit_cluster_step(step: str, facts: RunFacts, *, stage_only: bool = False) -> Admitted:
+def missing_approval(wanted: bool, identity: str, answer: Approved | None) -> str:
+    """Return why the plan with the hash ``identity`` may not be carried out for want of a person's yes; empty: it may."""
+    if not wanted:
+        return ""
+    if answer is None:
+        return "Nobody has approved the plan. Clear the task 'approve' with its downstream tasks and answer it."
+    if not answer.accepted:
+        return f"{answer.by} refused the plan."
+    if answer.plan_id != identity:
+        return f"{answer.by} approved another plan ({(answer.plan_id or 'none')[:12]}), not this one ({identity[:12]})."
+    return ""
+
+
+def admit_cluster_step(step: str, facts: RunFacts, *, stage_only: bool = False, missing_approval: str = "") -> Admitted:
     """Return whether a step about the whole cluster may begin: once a person has cancelled the run, only its end may."""
+    if missing_approval and step == "take_lock":
+        # Whoever marks the task 'approve' as done has approved nothing.
+        return Admitted(Admission.REFUSE, missing_approval)
     if stage_only and step == "verify":
         return Admitted(Admission.SKIP, "Nothing was installed, so there is nothing to verify.")
+    if facts.parked and step == "verify":
+        return Admitted(Admission.SKIP, f"The run is parked: {facts.parked}.")
     if facts.cancel is None or step == "conclude":
         return GO
     why = f"The run was cancelled by {facts.cancel}."

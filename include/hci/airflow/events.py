@@ -11,6 +11,7 @@ from airflow.triggers.base import TriggerEvent
 from include.hci.report.values import Problem
 from include.hci.steps.decisions import Done, Stop
 from include.hci.steps.engine import CANCELLED
+from include.hci.steps.turn import PARKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Ended:
 
 def end_of(decision: Done | Stop) -> Ended:
     """Return the end that ``decision`` is."""
-    if isinstance(decision, Done) and decision.outcome == CANCELLED:
+    if isinstance(decision, Done) and decision.outcome in (CANCELLED, PARKED):
         return Ended("skipped", str(decision))
     if isinstance(decision, Done):
         return Ended("done", str(decision), details=dict(decision.details))

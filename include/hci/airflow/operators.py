@@ -8,11 +8,12 @@ from typing import Any, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.hci.airflow.admission import Admission, admit, admit_cluster_step
+from include.hci.airflow.admission import Admission, admit, admit_cluster_step, missing_approval
 from include.hci.airflow.events import Ended, end_of, is_from, parse
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.triggers import StepTrigger
 from include.hci.airflow.work import StepWork, cluster_settings, now, read_plan
+from include.hci.policy.plan_hash import plan_hash
 from include.hci.report import events as ev
 from include.hci.report.record import RunRecord
 from include.hci.report.values import Problem
@@ -71,7 +72,9 @@ class StepOperator(BaseOperator):
         """Raise when this task has nothing to do or must not begin."""
         facts = record.facts
         if self.node is None:
-            admission = admit_cluster_step(self.step, facts, stage_only=options.stage_only)
+            admission = admit_cluster_step(
+                self.step, facts, stage_only=options.stage_only, missing_approval=_missing_approval(record, options)
+            )
             if admission.admission is Admission.REFUSE:
                 raise AirflowFailException(admission.why)
             if admission.admission is Admission.SKIP:
@@ -153,6 +156,14 @@ class NodeStepOperator(StepOperator):
     def retries_allowed(self, context: Mapping[str, Any]) -> int:
         """Return the run's ``max_retries_per_node``."""
         return int(context["params"].get("max_retries_per_node", 3))
+
+
+def _missing_approval(record: RunRecord, options: RunOptions) -> str:
+    plan, answer = read_plan(record), record.last(ev.Approved)
+    if plan is None:
+        return ""
+    identity = plan_hash(plan, options.to_json())
+    return missing_approval(options.require_approval, identity, answer.event if answer else None)
 
 
 def run_options(settings: ClusterSettings, context: Mapping[str, Any]) -> RunOptions:

@@ -31,6 +31,9 @@ _FORM: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("stuck_repair_minutes", OWN, {"type": "integer", "minimum": 1}),
     ("plan_only", SCOPE, {"type": "boolean"}),
     ("stage_only", SCOPE, {"type": "boolean"}),
+    ("require_approval", OPERATOR, {"type": "boolean"}),
+    ("approvers", OPERATOR, {"type": "array", "items": {"type": "string"}}),
+    ("approval_timeout_minutes", OPERATOR, {"type": "integer", "minimum": 1}),
     ("pause_points", OPERATOR, {"type": "array", "items": {"type": "string", "enum": list(PAUSE_POINTS)}}),
     ("max_passes_per_node", OWN, {"type": "integer", "minimum": 1, "maximum": 20}),
 )

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow.events import Ended
+from include.hci.airflow.history import keep_history, read_history
 from include.hci.airflow.open_runs import OpenRun, close_run, mark_open
 from include.hci.airflow.operators import StepOperator, run_options
 from include.hci.airflow.schedule import missed_window
@@ -25,7 +26,7 @@ from include.hci.settings import ClusterSettings
 from include.hci.steps.context import StepContext
 from include.hci.steps.planning import plan_run
 
-GOOD_OUTCOMES = frozenset({"succeeded", "nothing-to-do", "planned", "staged"})
+GOOD_OUTCOMES = frozenset({"succeeded", "nothing-to-do", "planned", "staged", "parked"})
 REPORT_DATA = "report.json"
 REPORT_PAGE = "report.html"
 
@@ -101,7 +102,7 @@ class PlanOperator(BaseOperator):
                 "No node was scanned, so there is nothing to plan with. See the tasks before this one."
             )
         step_context = StepContext(settings.name, context["run_id"], options, record)
-        return plan_run(open_cluster(settings), step_context, scans, now())
+        return plan_run(open_cluster(settings), step_context, scans, now(), read_history(settings.slug))
 
 
 class ReportOperator(BaseOperator):
@@ -143,6 +144,7 @@ class ConcludeOperator(StepOperator):
         record.add(ev.Concluded(why=why, cancelled=cancel is not None), now())
         report = write_report(settings, self.run_of(context))
         close_run(settings.slug, self.run_of(context), left=bool(end.details.get("left")))
+        keep_history(settings.slug, report)
         return self.verdict(report, end)
 
     def verdict(self, report: RunReport, end: Ended) -> str:

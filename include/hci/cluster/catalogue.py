@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from include.hci.cluster.rollout import COMPONENTS_SETTING, ROLLOUT_SETTING
 from include.hci.powershell.command import Command, Pipeline, as_pipeline
 
 
@@ -38,6 +39,9 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
     CatalogueEntry("Get-ClusterResource", _CLUSTERS),
     CatalogueEntry("Get-ClusterQuorum", _CLUSTERS),
     CatalogueEntry("Get-ClusterSharedVolume", _CLUSTERS),
+    CatalogueEntry("Get-ClusterSharedVolumeState", _CLUSTERS),
+    # On the management host or a node, as an administrator: a constrained endpoint does not show it.
+    CatalogueEntry("Test-Cluster", _CLUSTERS, ("Include", "Confirm"), changes=True, role=False),
     CatalogueEntry("Suspend-ClusterNode", _CLUSTERS, ("Name", "Drain"), changes=True),
     CatalogueEntry(
         "Resume-ClusterNode",
@@ -55,6 +59,10 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
     CatalogueEntry("Disable-StorageMaintenanceMode", _STORAGE, changes=True),
     CatalogueEntry("Get-StorageSubSystem", _STORAGE, ("FriendlyName",), values={"FriendlyName": ("Clustered*",)}),
     CatalogueEntry("Debug-StorageSubSystem", _STORAGE),
+    CatalogueEntry(
+        "Get-StorageHealthSetting", _STORAGE, ("Name",), values={"Name": (COMPONENTS_SETTING, ROLLOUT_SETTING)}
+    ),
+    CatalogueEntry("Get-Volume", _STORAGE, ("DriveLetter",)),
     CatalogueEntry("Repair-VirtualDisk", _STORAGE, ("FriendlyName", "AsJob"), changes=True),
     CatalogueEntry("Get-CimInstance", _CIM, ("ClassName", "Namespace", "Filter")),
     CatalogueEntry("Get-CimClass", _CIM, ("ClassName", "Namespace"), values={"ClassName": ("MSFT_CAUNode",)}),
@@ -74,10 +82,15 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         values={"MethodName": ("ScanUpdates", "DownloadUpdates", "InstallUpdates", "RebootRequired")},
     ),
     CatalogueEntry("Get-ItemProperty", _MANAGEMENT, ("LiteralPath",)),
+    CatalogueEntry("Test-Path", _MANAGEMENT, ("LiteralPath",)),
     CatalogueEntry("Get-Service", _MANAGEMENT, ("Name",)),
     CatalogueEntry("Restart-Computer", _MANAGEMENT, ("Force",), changes=True),
     CatalogueEntry("Get-CauRun", _CAU, ("ClusterName",)),
     CatalogueEntry("Get-CauClusterRole", _CAU, ("ClusterName",)),
+    CatalogueEntry("Test-CauSetup", _CAU, ("ClusterName",)),
+    CatalogueEntry("Get-VM", "Hyper-V"),
+    CatalogueEntry("Get-VMDvdDrive", "Hyper-V"),
+    CatalogueEntry("Get-ScheduledTask", "ScheduledTasks"),
     # The proxy that a RestrictedRemoteServer session has by itself knows no -ExpandProperty.
     CatalogueEntry("Select-Object", "Microsoft.PowerShell.Utility", ("ExpandProperty",)),
     CatalogueEntry("Where-Object", "Microsoft.PowerShell.Core", ("Property", "EQ", "Value")),

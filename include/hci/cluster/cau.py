@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -63,7 +65,7 @@ def get_cau_cluster_role(shell: Shell, cluster: str) -> dict[str, str] | None:
         if _NO_ROLE in error.detail.lower():
             return None
         raise
-    return {item.string("Name"): " ".join(item.strings("Value", ())) for item in items}
+    return {item.string("Name"): _role_value(item.get("Value")) for item in items}
 
 
 def get_lock_holders(shell: Shell, node: str, kind: LockClass) -> tuple[LockHolder, ...]:
@@ -93,6 +95,17 @@ def create_lock(shell: Shell, kind: LockClass, guid: UUID) -> None:
 def remove_lock(shell: Shell, kind: LockClass, guid: UUID) -> None:
     """Remove the lock object ``kind`` if it is that of ``guid``; nobody else's is touched."""
     shell.run(lock_of(kind, guid) | Command("Remove-CimInstance")).require()
+
+
+def _role_value(value: object) -> str:
+    """Return one parameter of the role as text: its schedule has times, its limits are spans, its plug-ins have arguments."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return " ".join(map(_role_value, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_role_value(inner)}" for name, inner in value.items())
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def lock_of(kind: LockClass, guid: UUID) -> Pipeline:

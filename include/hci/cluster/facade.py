@@ -32,6 +32,14 @@ class Cluster(Protocol):
         ...
 
 
+class UnknownNode(RemotingError, ValueError):
+    """The cluster has a node that the settings do not know, or the other way round."""
+
+    title = "Node unknown"
+    default_meaning = "the nodes of the cluster are not those of the fleet file: one was added, evicted or renamed"
+    default_next_action = "Compare Get-ClusterNode with the cluster's nodes in the fleet file, then start another run."
+
+
 class FleetCluster:
     """A cluster whose shells come from ``lend``, which returns the shell of one node (and may wait for it)."""
 
@@ -43,10 +51,10 @@ class FleetCluster:
         self._lend = lend
 
     def on(self, node: str) -> Shell:
-        """Return the shell of ``node``; raises ValueError when the cluster has no such node."""
+        """Return the shell of ``node``; raises UnknownNode, a ValueError, when the cluster has no such node."""
         known = next((name for name in self.nodes if name.lower() == node.lower()), None)
         if known is None:
-            raise ValueError(f"Cluster {self.name} has no node {node} (it has {', '.join(self.nodes)}).")
+            raise UnknownNode(f"Cluster {self.name} has no node {node} (it has {', '.join(self.nodes)}).", node=node)
         return self._lend(known)
 
     def any(self, avoid: Collection[str] = ()) -> Shell:

@@ -68,12 +68,13 @@ class WindowsVersion:
 
 @dataclass(frozen=True, slots=True)
 class OperatingSystem:
-    """What a server says of its running system; ``free_memory`` is bytes."""
+    """What a server says of its running system; memory is in bytes."""
 
     boot_time: datetime
     caption: str = ""
     version: str = ""
     free_memory: int | None = None
+    total_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +94,13 @@ class Service:
 def get_operating_system(shell: Shell) -> OperatingSystem:
     """Return the running system of the server; its boot time (aware, UTC) is the proof of a restart."""
     item = shell.run(Command("Get-CimInstance", {"ClassName": "Win32_OperatingSystem"})).require().one()
-    free = item.integer("FreePhysicalMemory", None)
+    free, total = item.integer("FreePhysicalMemory", None), item.integer("TotalVisibleMemorySize", None)
     return OperatingSystem(
         boot_time=item.moment("LastBootUpTime"),
         caption=item.string("Caption", ""),
         version=item.string("Version", ""),
         free_memory=None if free is None else free * 1024,
+        total_memory=None if total is None else total * 1024,
     )
 
 
@@ -124,6 +126,11 @@ def get_services(shell: Shell, names: Sequence[str]) -> tuple[Service, ...]:
         )
         for item in shell.run(Command("Get-Service", {"Name": list(names)})).require().objects()
     )
+
+
+def get_free_space(shell: Shell, drive: str = "C") -> int:
+    """Return the free bytes of the volume with the letter ``drive`` (Get-Volume)."""
+    return shell.run(Command("Get-Volume", {"DriveLetter": drive})).require().one().integer("SizeRemaining")
 
 
 def restart_computer(shell: Shell) -> None:

@@ -17,6 +17,7 @@ from include.hci.cluster.values import (
     enum_member,
     enum_name,
     flags,
+    squeeze,
 )
 from include.hci.powershell.command import Command
 from include.hci.powershell.psobject import PSObject
@@ -69,13 +70,17 @@ class ClusterNode:
 
 @dataclass(frozen=True, slots=True)
 class ClusterGroup:
-    """One role (cluster group) and the node that owns it; ``kind`` is its GroupType, unknown ones as they came."""
+    """One role (cluster group) and the node that owns it; ``kind`` is its GroupType, unknown ones as they came.
+
+    ``locked``: an operation such as a backup keeps the role where it is (LockedFromMoving).
+    """
 
     name: str
     owner: str
     state: GroupState
     kind: str = "Unknown"
     status: str = ""
+    locked: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -115,6 +120,23 @@ class SharedVolume:
     owner: str
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeAccess:
+    """How one node reaches a cluster shared volume; ``why`` are the reasons for redirected I/O, as the cluster names them."""
+
+    volume: str
+    node: str
+    state: str
+    why: tuple[str, ...] = ()
+
+    @property
+    def is_redirected(self) -> bool:
+        """Whether its I/O takes a detour that is not the normal one of its file system: ReFS volumes are always redirected."""
+        if squeeze(self.state) in ("direct", "unknown"):
+            return False
+        return any(squeeze(reason) != "filesystemrefs" for reason in self.why)
+
+
 def get_cluster(shell: Shell) -> ClusterInfo:
     """Return the cluster that the node belongs to."""
     item = shell.run(Command("Get-Cluster")).require().one()
@@ -145,6 +167,7 @@ def get_cluster_groups(shell: Shell) -> tuple[ClusterGroup, ...]:
             state=enum_member(item, "State", GROUP_STATES, GroupState),
             kind=enum_name(item, "GroupType", GROUP_TYPES),
             status=_status(item.string("StatusInformation", "")),
+            locked=bool(item.integer("LockedFromMoving", 0)),
         )
         for item in shell.run(Command("Get-ClusterGroup")).require().objects()
     )
@@ -176,6 +199,22 @@ def get_cluster_shared_volumes(shell: Shell) -> tuple[SharedVolume, ...]:
         SharedVolume(item.string("Name"), enum_name(item, "State", RESOURCE_STATES), item.string("OwnerNode", ""))
         for item in shell.run(Command("Get-ClusterSharedVolume")).require().objects()
     )
+
+
+def get_cluster_shared_volume_states(shell: Shell) -> tuple[VolumeAccess, ...]:
+    """Return how every node reaches every cluster shared volume (Get-ClusterSharedVolumeState)."""
+    found = []
+    for item in shell.run(Command("Get-ClusterSharedVolumeState")).require().objects():
+        reasons = (item.string(f"{kind}RedirectedIOReason", "") for kind in ("FileSystem", "Block"))
+        found.append(
+            VolumeAccess(
+                volume=item.string("VolumeFriendlyName", "") or item.string("Name"),
+                node=item.string("Node", ""),
+                state=item.string("StateInfo", "Unknown"),
+                why=tuple(reason for reason in reasons if reason and not squeeze(reason).startswith("not")),
+            )
+        )
+    return tuple(found)
 
 
 def suspend_cluster_node(shell: Shell, node: str) -> None:

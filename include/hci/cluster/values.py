@@ -163,6 +163,8 @@ def named(value: object, names: Mapping[int, str]) -> str:
     if value is None:
         return "Unknown"
     text = str(value).strip()
+    if text in names.values():
+        return text
     try:
         return names.get(int(text, 0), text)
     except ValueError:

@@ -43,7 +43,11 @@ class PlannedNode:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run is going to do. ``members`` are all nodes of the cluster as found, ``already_out`` those not Up then."""
+    """What a run is going to do.
+
+    ``members`` are all nodes of the cluster as found, ``already_out`` those not Up then. ``per_node`` is how long one node
+    probably takes, ``longest_node`` what it hardly exceeds: that much has to be left in a window before a node is begun.
+    """
 
     cluster: str
     made_at: datetime
@@ -53,6 +57,7 @@ class Plan:
     order_reason: str = ""
     max_failed_nodes: int = 0
     per_node: timedelta | None = None
+    longest_node: timedelta | None = None
 
     @property
     def tolerated(self) -> tuple[str, ...]:
@@ -78,6 +83,7 @@ class Plan:
             "order_reason": self.order_reason,
             "max_failed_nodes": self.max_failed_nodes,
             "per_node_seconds": None if self.per_node is None else self.per_node.total_seconds(),
+            "longest_node_seconds": None if self.longest_node is None else self.longest_node.total_seconds(),
             "nodes": [
                 {
                     "name": node.name,
@@ -98,7 +104,7 @@ class Plan:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
         """Return the plan that ``to_json`` gave; raises KeyError or ValueError for anything else."""
-        seconds = data["per_node_seconds"]
+        seconds, longest = data["per_node_seconds"], data.get("longest_node_seconds")
         return cls(
             cluster=str(data["cluster"]),
             made_at=datetime.fromisoformat(data["made_at"]),
@@ -107,6 +113,7 @@ class Plan:
             order_reason=str(data["order_reason"]),
             max_failed_nodes=int(data["max_failed_nodes"]),
             per_node=None if seconds is None else timedelta(seconds=float(seconds)),
+            longest_node=None if longest is None else timedelta(seconds=float(longest)),
             nodes=tuple(_node(node) for node in data["nodes"]),
         )
 
@@ -119,6 +126,7 @@ def make_plan(
     order: NodeOrder,
     max_failed_nodes: int,
     per_node: timedelta | None = None,
+    longest_node: timedelta | None = None,
 ) -> Plan:
     """Return the plan for the nodes of ``order``; a node that is not Up, or was not scanned, is passed over and said so.
 
@@ -142,6 +150,7 @@ def make_plan(
         order_reason="; ".join(f"{name}: {why}" for name, why in order.why.items()),
         max_failed_nodes=max_failed_nodes,
         per_node=per_node,
+        longest_node=longest_node,
     )
 
 

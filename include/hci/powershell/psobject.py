@@ -59,12 +59,9 @@ class PSObject:
     node: str = ""
     _names: dict[str, str] = field(init=False, repr=False, default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._names.update({name.lower(): name for name in self.properties})
-
     def has(self, name: str) -> bool:
         """Return whether there is a property ``name``, be it ``$null``."""
-        return name.lower() in self._names
+        return name in self.properties or self._spelled(name) is not None
 
     def is_a(self, type_name: str) -> bool:
         """Return whether one of the types is ``type_name``, whatever follows a ``#`` in either, whatever the case."""
@@ -73,11 +70,19 @@ class PSObject:
 
     def get(self, name: str) -> Answer:
         """Return the property as it came, or None where it is missing or ``$null``."""
-        found = self._names.get(name.lower())
+        if name in self.properties:
+            return self.properties[name]
+        found = self._spelled(name)
         return None if found is None else self.properties[found]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.properties)
+
+    def _spelled(self, name: str) -> str | None:
+        # Most properties are asked for as the node spells them: the other spellings are made when one is needed.
+        if not self._names:
+            self._names.update({each.lower(): each for each in self.properties})
+        return self._names.get(name.lower())
 
     @overload
     def string(self, name: str) -> str: ...

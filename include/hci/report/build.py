@@ -65,7 +65,7 @@ def build_report(
     checks = _last(entries, ev.ReadinessChecked)
     refused = tuple(check for check in checks.checks if check.status == "refused") if checks else ()
     troubled = bool(left or problems or refused or facts.lock_nodes)
-    outcome = _outcome(concluded, approved, planned, nodes, troubled, started.mode if started else "update")
+    outcome = _outcome(concluded, approved, planned, nodes, troubled, started.mode if started else "update", facts)
     return RunReport(
         run_id=started.run_id if started else run_id,
         cluster=started.cluster if started else cluster,
@@ -78,6 +78,7 @@ def build_report(
             approved,
             problems,
             [check.message for check in refused] or (_wished(facts) if concluded is None else []),
+            facts,
         ),
         lock=_lock(entries, facts),
         started_at=entries[0].at if entries else None,
@@ -205,6 +206,7 @@ def _outcome(
     nodes: Sequence[NodeReport],
     is_troubled: bool,
     mode: str,
+    facts: RunFacts,
 ) -> RunOutcome:
     if concluded is None:
         return "running"
@@ -213,6 +215,8 @@ def _outcome(
     outcomes = {node.outcome for node in nodes}
     if mode in _PARTIAL and planned is not None and not is_troubled and "failed" not in outcomes:
         return _PARTIAL[mode] if any(planned.updates.values()) else "nothing-to-do"
+    if facts.parked and not is_troubled and "failed" not in outcomes and "in-progress" not in outcomes:
+        return "parked"
     if is_troubled or planned is None or outcomes - {"updated", "nothing-to-install"}:
         return "failed"
     return "succeeded" if "updated" in outcomes else "nothing-to-do"
@@ -236,6 +240,7 @@ def _headline(
     approved: ev.Approved | None,
     problems: Sequence[Problem],
     remarks: Sequence[str],
+    facts: RunFacts,
 ) -> str:
     if outcome == "planned" and planned is not None:
         return f"{sum(map(bool, planned.updates.values()))} of {len(nodes)} nodes have something to install. Nothing was changed."
@@ -258,6 +263,8 @@ def _headline(
     reason = next(iter((*remarks, *(problem.title for problem in problems))), "")
     if not reason and approved is not None and not approved.accepted:
         reason = f"The plan was refused by {approved.by}."
+    if not reason and outcome == "parked":
+        reason = f"No other node was begun: {facts.parked}. The next run goes on with what is missing."
     if not reason and concluded is not None:
         reason = concluded.why
     return " ".join(part for part in (f"Of {len(nodes)} nodes: {tally}." if nodes else "", reason) if part)

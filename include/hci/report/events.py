@@ -51,6 +51,7 @@ from include.hci.report.run_events import (
     LockTaking,
     NodeUpdaterChosen,
     OperatorAsked,
+    Parked,
     Planned,
     ReadinessChecked,
     RunStarted,
@@ -81,6 +82,7 @@ __all__ = [
     "MaintenanceLeft",
     "NodeUpdaterChosen",
     "OperatorAsked",
+    "Parked",
     "PausePoint",
     "PauseRefused",
     "Pausing",
@@ -140,6 +142,7 @@ AnyEvent = Annotated[
     | Verified
     | Decided
     | Skipped
+    | Parked
     | Failed
     | Undone
     | Left

@@ -42,8 +42,9 @@ class RunFacts:
     not yet seen. ``installing``: node -> the install pass that was started and not seen to end. ``restarts``: how many
     ordered restarts were seen. ``passes``: how many install passes were started in the node's present turn. ``failed`` and
     ``skipped``: nodes given up in their last turn, with the reason. ``pause``: a person wants the run held and has not let it
-    go on; ``cancel``: a person wants it to end. ``held``: (node, pause point) -> since when it is held there; ``passed``: the
-    pause points that a person has let a node go past in its present turn.
+    go on; ``cancel``: a person wants it to end. ``parked``: why no node is begun any more (empty: they are).
+    ``held``: (node, pause point) -> since when it is held there; ``passed``: the pause points that a person has let a node go
+    past in its present turn.
     """
 
     lock_guid: str | None = None
@@ -58,91 +59,117 @@ class RunFacts:
     skipped: Mapping[str, str] = field(default_factory=dict)
     pause: Asked | None = None
     cancel: Asked | None = None
+    parked: str = ""
     held: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     passed: frozenset[tuple[str, str]] = frozenset()
 
 
-def fold_facts(events: Iterable[tuple[datetime, ev.AnyEvent]]) -> RunFacts:
-    """Return what is open after ``events``, given with their times, oldest first."""
-    guid: str | None = None
-    lock_nodes: dict[str, None] = {}
-    paused: dict[str, datetime] = {}
-    maintenance: dict[str, datetime] = {}
-    restarting: dict[str, OpenRestart] = {}
-    installing: dict[str, int] = {}
-    restarts: dict[str, int] = {}
-    passes: dict[str, int] = {}
-    failed: dict[str, str] = {}
-    skipped: dict[str, str] = {}
-    pause: Asked | None = None
-    cancel: Asked | None = None
-    held: dict[tuple[str, str], datetime] = {}
-    passed: set[tuple[str, str]] = set()
-    for at, event in events:
+class FactsFold:
+    """Folds a record's events one by one, oldest first: ``facts`` is what is open after those it was given."""
+
+    def __init__(self) -> None:
+        self._guid: str | None = None
+        self._lock_nodes: dict[str, None] = {}
+        self._paused: dict[str, datetime] = {}
+        self._maintenance: dict[str, datetime] = {}
+        self._restarting: dict[str, OpenRestart] = {}
+        self._installing: dict[str, int] = {}
+        self._restarts: dict[str, int] = {}
+        self._passes: dict[str, int] = {}
+        self._failed: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
+        self._pause: Asked | None = None
+        self._cancel: Asked | None = None
+        self._parked = ""
+        self._held: dict[tuple[str, str], datetime] = {}
+        self._passed: set[tuple[str, str]] = set()
+        self._facts: RunFacts | None = None
+
+    def take(self, at: datetime, event: ev.AnyEvent) -> None:
+        """Take the next event."""
         if isinstance(event, ev.Decided):  # most of a record is decisions, which change nothing by themselves
-            continue
+            return
+        self._facts = None
         match event:
             case ev.LockTaking() | ev.LockTaken():
-                guid = event.guid
-                lock_nodes.update(dict.fromkeys(event.nodes))
+                self._guid = event.guid
+                self._lock_nodes.update(dict.fromkeys(event.nodes))
             case ev.LockReleased():
-                for node in event.nodes or tuple(lock_nodes):
-                    lock_nodes.pop(node, None)
-                guid = guid if lock_nodes else None
+                for node in event.nodes or tuple(self._lock_nodes):
+                    self._lock_nodes.pop(node, None)
+                self._guid = self._guid if self._lock_nodes else None
             case ev.TurnGiven():
                 # A new turn of a node that was given up starts afresh.
-                failed.pop(event.node, None)
-                skipped.pop(event.node, None)
-                passes.pop(event.node, None)
-                passed = {place for place in passed if place[0] != event.node}
+                self._failed.pop(event.node, None)
+                self._skipped.pop(event.node, None)
+                self._passes.pop(event.node, None)
+                self._passed = {place for place in self._passed if place[0] != event.node}
+                self._parked = ""
             case ev.OperatorAsked(action="pause"):
-                pause = Asked(at, event.by, event.comment)
+                self._pause = Asked(at, event.by, event.comment)
             case ev.OperatorAsked(action="continue"):
-                pause = None
-                passed.update(held)
-                held.clear()
+                self._pause = None
+                self._passed.update(self._held)
+                self._held.clear()
             case ev.OperatorAsked():
-                cancel = cancel or Asked(at, event.by, event.comment)
+                self._cancel = self._cancel or Asked(at, event.by, event.comment)
+            case ev.Parked():
+                self._parked = event.why
             case ev.Held():
-                held.setdefault((event.node, event.point), at)
+                self._held.setdefault((event.node, event.point), at)
             case ev.Pausing():
-                paused.setdefault(event.node, at)
+                self._paused.setdefault(event.node, at)
             case ev.Resumed() | ev.PauseRefused():
-                paused.pop(event.node, None)
+                self._paused.pop(event.node, None)
             case ev.MaintenanceEntering():
-                maintenance.setdefault(event.node, at)
+                self._maintenance.setdefault(event.node, at)
             case ev.MaintenanceLeft():
-                maintenance.pop(event.node, None)
+                self._maintenance.pop(event.node, None)
             case ev.InstallStarted():
-                installing[event.node] = event.install_pass
-                passes[event.node] = max(passes.get(event.node, 0), event.install_pass)
+                self._installing[event.node] = event.install_pass
+                self._passes[event.node] = max(self._passes.get(event.node, 0), event.install_pass)
             case ev.InstallFinished():
-                installing.pop(event.node, None)
+                self._installing.pop(event.node, None)
             case ev.RestartOrdered():
-                restarting[event.node] = OpenRestart(at, event.boot_time_before)
+                self._restarting[event.node] = OpenRestart(at, event.boot_time_before)
             case ev.Restarted():
                 # Seen twice (a retried step) is still one restart, and one that nobody here ordered is not ours.
-                if restarting.pop(event.node, None) is not None:
-                    restarts[event.node] = restarts.get(event.node, 0) + 1
+                if self._restarting.pop(event.node, None) is not None:
+                    self._restarts[event.node] = self._restarts.get(event.node, 0) + 1
             case ev.Failed(node=str() as node):
-                failed[node] = event.problem.title
+                self._failed[node] = event.problem.title
             case ev.Skipped():
-                skipped[event.node] = event.reason
+                self._skipped[event.node] = event.reason
             case _:
                 pass
-    return RunFacts(
-        lock_guid=guid,
-        lock_nodes=tuple(lock_nodes),
-        paused=paused,
-        in_maintenance=maintenance,
-        restarting=restarting,
-        installing=installing,
-        restarts=restarts,
-        passes=passes,
-        failed=failed,
-        skipped=skipped,
-        pause=pause,
-        cancel=cancel,
-        held=held,
-        passed=frozenset(passed),
-    )
+
+    @property
+    def facts(self) -> RunFacts:
+        """What is open now."""
+        if self._facts is None:
+            self._facts = RunFacts(
+                lock_guid=self._guid,
+                lock_nodes=tuple(self._lock_nodes),
+                paused=dict(self._paused),
+                in_maintenance=dict(self._maintenance),
+                restarting=dict(self._restarting),
+                installing=dict(self._installing),
+                restarts=dict(self._restarts),
+                passes=dict(self._passes),
+                failed=dict(self._failed),
+                skipped=dict(self._skipped),
+                pause=self._pause,
+                cancel=self._cancel,
+                parked=self._parked,
+                held=dict(self._held),
+                passed=frozenset(self._passed),
+            )
+        return self._facts
+
+
+def fold_facts(events: Iterable[tuple[datetime, ev.AnyEvent]]) -> RunFacts:
+    """Return what is open after ``events``, given with their times, oldest first."""
+    fold = FactsFold()
+    for at, event in events:
+        fold.take(at, event)
+    return fold.facts

@@ -22,6 +22,7 @@ OUTCOME_WORDS = {
     "nothing-to-do": "nothing to do",
     "planned": "planned only",
     "staged": "downloaded only",
+    "parked": "parked",
     "cancelled": "cancelled",
     "running": "running",
     "updated": "updated",

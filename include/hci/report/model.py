@@ -15,7 +15,7 @@ from include.hci.report.values import Check, DiskState, ExcludedUpdate, JobState
 SCHEMA = 1
 
 #: ``running`` stands only in a report that is built before the run has concluded.
-RunOutcome = Literal["succeeded", "failed", "nothing-to-do", "planned", "staged", "cancelled", "running"]
+RunOutcome = Literal["succeeded", "failed", "nothing-to-do", "planned", "staged", "parked", "cancelled", "running"]
 #: ``in-progress`` stands only in a report that is built before the run has concluded.
 NodeOutcome = Literal["updated", "nothing-to-install", "failed", "skipped", "not-started", "in-progress"]
 

@@ -85,9 +85,11 @@ def _wanted(name: str, scanned: Sequence[ev.Scanned], planned: ev.Planned | None
 def _updates(own: Sequence[Entry]) -> tuple[UpdateReport, ...]:
     """Return every update that was downloaded or installed, each with its last install result.
 
-    A download that went well is no result: such an update was not installed.
+    A download that went well is no result: such an update was not installed. An install of which nobody heard how it ended
+    leaves its updates in progress: to say that they were not started would be a guess.
     """
     found: dict[str, UpdateReport] = {}
+    unheard: dict[int, tuple[UpdateRef, ...]] = {}
     for entry in own:
         if isinstance(entry.event, ev.Staged):
             for result in entry.event.results:
@@ -96,9 +98,16 @@ def _updates(own: Sequence[Entry]) -> tuple[UpdateReport, ...]:
         elif isinstance(entry.event, ev.InstallStarted):
             for update in entry.event.updates:
                 found.setdefault(update.update_id, _not_started(update))
+            unheard[entry.event.install_pass] = entry.event.updates
         elif isinstance(entry.event, ev.InstallFinished):
             for result in entry.event.results:
                 found[result.update_id] = _update(result, entry.event.install_pass)
+            if entry.event.restart_needed is not None:  # an install's own answer, which also settles the ones before it
+                unheard = {number: each for number, each in unheard.items() if number > entry.event.install_pass}
+    for number, updates in unheard.items():
+        for update in updates:
+            if found[update.update_id].result == "not-started":
+                found[update.update_id] = _unheard(update, number)
     return tuple(found.values())
 
 
@@ -118,6 +127,11 @@ def _update(result: UpdateResult, install_pass: int | None = None) -> UpdateRepo
 
 def _not_started(update: UpdateRef) -> UpdateReport:
     return UpdateReport(update.update_id, update.kb, update.title, "not-started")
+
+
+def _unheard(update: UpdateRef, number: int) -> UpdateReport:
+    meaning = "Its install began, and nobody heard how it ended."
+    return UpdateReport(update.update_id, update.kb, update.title, "in-progress", meaning=meaning, install_pass=number)
 
 
 def _outcome(

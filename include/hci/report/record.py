@@ -7,6 +7,7 @@ appending, so several processes and object stores are safe.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import json
 import re
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from include.hci.report.events import AnyEvent, Kind, RunEvent, StepName, parse_event
-from include.hci.report.facts import RunFacts, fold_facts
+from include.hci.report.facts import FactsFold, RunFacts
 from include.hci.report.redact import Redactor
 from include.hci.report.storage import Storage
 
@@ -74,10 +75,11 @@ class RunRecord:
         self._entries: dict[str, Entry] = {}
         self._unreadable: dict[str, Unreadable] = {}
         self._sequence: itertools.count[int] | None = None
-        # What was derived from the entries, until there is another one.
+        # What is derived from the entries and grows with them, because a step asks for it many times between two of them.
         self._listed: list[str] = []
-        self._ordered: tuple[Entry, ...] | None = None
-        self._folded: tuple[tuple[Entry, ...], RunFacts] | None = None
+        self._ordered: list[Entry] = []
+        self._of_node: dict[str | None, list[Entry]] = {}
+        self._fold: FactsFold | None = FactsFold()
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -109,17 +111,13 @@ class RunRecord:
         """Return what is on record, oldest first; None leaves that side open."""
         with self._lock:
             self._refresh()
-            found = self._ordered
-            if found is None:
-                found = tuple(sorted(self._entries.values(), key=lambda entry: (entry.at, entry.sequence, entry.file)))
-                self._ordered = found
-        if node is step is kind is name is None:
+            found = tuple(self._ordered if node is None else self._of_node.get(node, ()))
+        if step is kind is name is None:
             return found
         return tuple(
             entry
             for entry in found
-            if (node is None or entry.node == node)
-            and (step is None or entry.step == step)
+            if (step is None or entry.step == step)
             and (kind is None or entry.kind == kind)
             and (name is None or entry.name == name)
         )
@@ -147,12 +145,14 @@ class RunRecord:
     @property
     def facts(self) -> RunFacts:
         """What this run changed (or was about to change) and has not taken back yet."""
-        entries = self.events()
         with self._lock:
-            if self._folded is None or self._folded[0] is not entries:
-                events = ((entry.at, entry.event) for entry in entries if entry.event is not None)
-                self._folded = entries, fold_facts(events)
-            return self._folded[1]
+            self._refresh()
+            if self._fold is None:
+                self._fold = FactsFold()
+                for entry in self._ordered:
+                    if entry.event is not None:
+                        self._fold.take(entry.at, entry.event)
+            return self._fold.facts
 
     def unreadable(self) -> tuple[Unreadable, ...]:
         """Return the files that could not be read; reading goes on without them."""
@@ -194,9 +194,21 @@ class RunRecord:
                 "data": clean,
             }
             self.storage.write(file, json.dumps(document, ensure_ascii=False, indent=1))
-            self._entries[file] = entry = _entry(file, document)
-            self._ordered = None
-            return entry
+            return self._keep(_entry(file, document))
+
+    def _keep(self, entry: Entry) -> Entry:
+        self._entries[entry.file] = entry
+        own = self._of_node.setdefault(entry.node, [])
+        if not self._ordered or _order(self._ordered[-1]) < _order(entry):
+            self._ordered.append(entry)
+            own.append(entry)
+            if self._fold is not None and entry.event is not None:
+                self._fold.take(entry.at, entry.event)
+        else:  # another process wrote it a little earlier
+            bisect.insort(self._ordered, entry, key=_order)
+            bisect.insort(own, entry, key=_order)
+            self._fold = None
+        return entry
 
     def _next_sequence(self) -> int:
         if self._sequence is None:
@@ -216,10 +228,13 @@ class RunRecord:
             if file in self._entries or not file.endswith(".json"):
                 continue
             try:
-                self._entries[file] = _entry(file, json.loads(self.storage.read(file)))
-                self._ordered = None
+                self._keep(_entry(file, json.loads(self.storage.read(file))))
             except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
                 self._unreadable[file] = Unreadable(file, f"{type(error).__name__}: {error}")
+
+
+def _order(entry: Entry) -> tuple[datetime, int, str]:
+    return entry.at, entry.sequence, entry.file
 
 
 def _entry(file: str, document: Mapping[str, Any]) -> Entry:

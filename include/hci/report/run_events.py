@@ -163,6 +163,19 @@ class Skipped(RunEvent):
     reason: str
 
 
+class Parked(RunEvent):
+    """The run begins no node any more, because ``why`` (a window closes, a blackout, stop_after): the next run goes on.
+
+    ``next_opening`` is when the calendar allows it again, where that is known.
+    """
+
+    kind = "outcome"
+    event: Literal["parked"] = "parked"
+    step: StepName = "turn"
+    why: str
+    next_opening: AwareDatetime | None = None
+
+
 class Failed(RunEvent):
     """A step failed for good; ``node`` None means that the whole run is stopped by it."""
 

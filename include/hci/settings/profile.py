@@ -12,6 +12,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from include.hci.settings.calendar import Blackout, MaintenanceWindow
+from include.hci.settings.hooks import HookCommand
+from include.hci.settings.selection import UpdateSelection
 from include.hci.settings.values import ComputerName, Settings, TimeSpan
 
 DEFAULT_QUERY = "IsInstalled=0 and Type='Software' and IsHidden=0 and IsAssigned=1"
@@ -21,6 +24,7 @@ DEFAULT_SESSION_CONFIGURATION = "Microsoft.PowerShell"
 Names = tuple[ComputerName, ...]
 Texts = tuple[str, ...]
 Minutes = Annotated[int, Field(ge=1, le=7 * 24 * 60)]
+CheckId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
 class UpdatingRunProfile(Settings):
@@ -54,8 +58,9 @@ class UpdatingRunProfile(Settings):
         description="Windows Update plug-in: which updates; replaces the default query entirely.",
     )
 
+    stop_after: TimeSpan | None = Field(default=None, description="After this time (hh:mm:ss) no other node is begun.")
+
     # --- CAU's options that are known, checked and refused (see NOT_SUPPORTED)
-    stop_after: TimeSpan | None = Field(default=None, description="Cancel the run after this time (hh:mm:ss).")
     warn_after: TimeSpan | None = Field(
         default=None, description="Warn after this time (hh:mm:ss); shorter than stop_after."
     )
@@ -124,6 +129,13 @@ class UpdatingRunProfile(Settings):
     stage_only: bool = Field(
         default=False, description="End after the downloads: no node is taken out of service, nothing is installed."
     )
+    require_approval: bool = Field(
+        default=False, description="Ask a person to approve the plan; no answer in time means no."
+    )
+    approvers: Texts = Field(
+        default=(), description="Airflow user names of those who may approve. None: whoever may answer the task."
+    )
+    approval_timeout_minutes: Minutes = Field(default=24 * 60, description="How long the answer is waited for.")
     pause_points: tuple[Literal["before-drain", "before-restart", "after-resume"], ...] = Field(
         default=(), description="Where every node's turn is held until a person lets it go on."
     )
@@ -131,7 +143,27 @@ class UpdatingRunProfile(Settings):
         default="auto", description="How updates are installed; auto: probed per node."
     )
 
-    @field_validator("node_order", "site_aware_updating_order")
+    # --- when and what: this coordinator's own as well
+    windows: tuple[MaintenanceWindow, ...] = Field(
+        default=(), description="Maintenance windows in which nodes may be begun. Default: always."
+    )
+    blackouts: tuple[Blackout, ...] = Field(
+        default=(), description="Dates on which nothing may be begun, whatever the windows say."
+    )
+    updates: UpdateSelection = Field(
+        default=UpdateSelection(), description="Which of the updates that the query finds are installed."
+    )
+    require_acknowledgement: bool = Field(
+        default=False, description="Refuse to start on a warning of the readiness checks that nobody has acknowledged."
+    )
+    accepted_warnings: tuple[CheckId, ...] = Field(
+        default=(), description="Ids of readiness checks whose warnings count as acknowledged in every run."
+    )
+    hooks: tuple[HookCommand, ...] = Field(
+        default=(), description="Commands that tell a monitoring system about maintenance."
+    )
+
+    @field_validator("node_order", "site_aware_updating_order", "accepted_warnings")
     @classmethod
     def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         seen: set[str] = set()
@@ -171,7 +203,6 @@ class UpdatingRunProfile(Settings):
 #: and then ignored is worse than none. The text says what to do instead.
 NOT_SUPPORTED: Mapping[str, str] = MappingProxyType(
     {
-        "stop_after": "Stop a run by hand, or start it early enough.",
         "warn_after": "Use a deadline alert of Airflow on the DAG.",
         "enable_firewall_rules": 'Nodes are restarted from their own session, so the "Remote Shutdown" rules are not needed.',
         "pre_update_script": "Put the script's work into a task of its own before the run.",
@@ -194,6 +225,10 @@ NOT_SUPPORTED: Mapping[str, str] = MappingProxyType(
         "force_self_update": "There is no plug-in to refresh.",
         "site_aware_updating_order": "Use node_order.",
         "os_rolling_upgrade": "Feature updates are not part of an updating run.",
+        "updates": "Say it in query_string.",
+        "require_acknowledgement": "Read the warnings in the report of the run.",
+        "accepted_warnings": "Warnings keep no run from starting.",
+        "hooks": "Put the commands into tasks of their own before and after the run.",
     }
 )
 

@@ -32,6 +32,7 @@ def fleet_schema() -> dict[str, Any]:
         }
     schema["properties"]["clusters"]["propertyNames"] = computer_name_schema()
     _tidy(schema)
+    _drop_unused(schema)
     for key in ("profiles", "clusters"):
         # A heading with nothing under it yet.
         schema["properties"][key]["type"] = ["object", "null"]
@@ -50,6 +51,20 @@ def _tidy(node: Any) -> None:
                 del entry["default"]
         for entry in node.values():
             _tidy(entry)
+
+
+def _drop_unused(schema: dict[str, Any]) -> None:
+    """Take out the definitions that only refused options refer to."""
+    definitions = schema["$defs"]
+    used: set[str] = set()
+    waiting = [{key: value for key, value in schema.items() if key != "$defs"}]
+    while waiting:
+        text = json.dumps(waiting.pop())
+        for name in definitions.keys() - used:
+            if f'"#/$defs/{name}"' in text:
+                used.add(name)
+                waiting.append(definitions[name])
+    schema["$defs"] = {name: definition for name, definition in definitions.items() if name in used}
 
 
 def schema_text() -> str:

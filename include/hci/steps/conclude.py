@@ -92,16 +92,20 @@ class Conclude(BaseStep[ConcludeFacts]):
             return ConcludeFacts((), changes, self._began, error.detail, frozenset(), frozenset(), (), (), {}, *shared)
         held: dict[LockClass, list[str]] = {"MSFT_CAURun": [], "MSFT_CAUNode": []}
         unread: dict[str, str] = {}
-        for node in nodes:
-            if node.state not in LOCKABLE:
-                unread[node.name] = f"the node is {node.state}"
+        states = {node.name: node.state for node in nodes}
+        members = {name.lower() for name in states}
+        # A node that was evicted keeps its lock objects and may well answer.
+        gone = [name for name in changes.lock_nodes if name.lower() not in members]
+        for name in (*states, *gone):
+            if name in states and states[name] not in LOCKABLE:
+                unread[name] = f"the node is {states[name]}"
                 continue
             try:
                 for kind, names in held.items():
-                    holders = get_lock_holders(cluster.on(node.name), node.name, kind)
-                    names.extend(node.name for holder in holders if holder.guid == self.context.guid)
+                    holders = get_lock_holders(cluster.on(name), name, kind)
+                    names.extend(name for holder in holders if holder.guid == self.context.guid)
             except (RemotingError, ValueError) as error:
-                unread[node.name] = str(error)
+                unread[name] = str(error)
         maintained = frozenset(domain.name.lower() for domain in domains if domain.in_maintenance)
         leaving = frozenset(domain.name.lower() for domain in domains if domain.leaves_maintenance)
         run, node_locks = tuple(held["MSFT_CAURun"]), tuple(held["MSFT_CAUNode"])

@@ -98,6 +98,7 @@ class StepRunner(Generic[F]):
         self._repeats = 0
         self._last_action: str | None = None
         self._journalled = _last_key(record, step)
+        self._tried: _Key | None = None
 
     def tick(self, *, act: bool = True) -> Decision:
         """Observe, decide and act once; return the decision, which is on record when it differs from the one before.
@@ -112,6 +113,7 @@ class StepRunner(Generic[F]):
         now = self.clock()
         decision = self._as_asked(self.step.decide(facts, now), facts)
         if not isinstance(decision, Act):
+            self._tried = None
             return self._settle(decision, facts)
         if not act:
             return decision
@@ -120,11 +122,16 @@ class StepRunner(Generic[F]):
         self._last_action = described
         if self._repeats >= MOST_REPEATS:
             return self._settle(Stop(no_effect(self._who(), decision.action, self._repeats)))
-        self._journal(decision)
+        key = _key(_decided(self.step, decision))
+        if key != self._tried:
+            self._journal(decision)
         try:
             decision.action.perform(Scene(self.cluster, self.record, self.clock))
         except RemotingError as error:
+            # Tried again poll after poll it is on record once, with what came of it: not twice per poll for hours.
+            self._tried = key
             return self._settle(self._after(decision.action, error, facts))
+        self._tried = None
         return decision
 
     def pause_after(self, decision: Decision) -> timedelta:

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from include.hci.cluster.facade import Cluster
-from include.hci.policy.estimates import estimate_node
-from include.hci.policy.order import order_nodes
+from include.hci.cluster.nodes import get_cluster_resources
+from include.hci.policy.estimates import estimate_node_range
+from include.hci.policy.order import coordinator_owner, order_nodes
+from include.hci.policy.outlook import History
 from include.hci.policy.plan import Plan, make_plan
 from include.hci.report import events as ev
 from include.hci.steps.base import read_members
@@ -16,23 +18,31 @@ from include.hci.steps.context import StepContext
 from include.hci.steps.work import refs
 
 
-def plan_run(cluster: Cluster, context: StepContext, scans: Mapping[str, Mapping[str, Any]], now: datetime) -> Plan:
+def plan_run(
+    cluster: Cluster,
+    context: StepContext,
+    scans: Mapping[str, Mapping[str, Any]],
+    now: datetime,
+    history: History | None = None,
+) -> Plan:
     """Read the nodes and their roles and return the plan, which is on record then.
 
-    ``scans`` maps node names to the ``Done.details`` of their scan steps. Raises what the shell raises.
+    ``scans`` maps node names to the ``Done.details`` of their scan steps, ``history`` phases to how long they took in earlier
+    runs, oldest first. Raises what the shell raises.
     """
-    _, members = read_members(cluster)
+    shell, members = read_members(cluster)
     options = context.options
-    order = order_nodes([node.name for node in members.nodes], members.groups, options.node_order)
-    per_node = estimate_node()
-    plan = make_plan(cluster.name, now, members.nodes, scans, order, options.max_failed_nodes, per_node)
+    last = coordinator_owner(get_cluster_resources(shell))
+    order = order_nodes([node.name for node in members.nodes], members.groups, options.node_order, last)
+    each = estimate_node_range(history)
+    plan = make_plan(cluster.name, now, members.nodes, scans, order, options.max_failed_nodes, each.expected, each.high)
     working = [node for node in plan.nodes if node.has_work]
     event = ev.Planned(
         order=tuple(node.name for node in plan.nodes),
         updates={node.name: refs(node.updates) for node in plan.nodes},
         why={node.name: node.skip or order.why[node.name] for node in plan.nodes},
         max_failed_nodes=plan.max_failed_nodes,
-        estimated_minutes=round(len(working) * per_node.total_seconds() / 60, 1),
+        estimated_minutes=round(len(working) * each.expected.total_seconds() / 60, 1),
     )
     context.record.add(event, now)
     return plan

@@ -21,7 +21,8 @@ from include.hci.steps.answer import NodeAnswer, open_orders, read_answer, resta
 from include.hci.steps.base import NodeStep, read_members
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Action, Clock, Decision, Done, Scene, Stop, Wait
-from include.hci.steps.install import Install, InstallFacts
+from include.hci.steps.gates import Custody, custody_decision, lock_decision
+from include.hci.steps.install import Install, InstallFacts, read_custody
 from include.hci.steps.work import Work
 
 #: A node that still answers with its old boot time this long after the order of an earlier try has not heeded it: that try may
@@ -36,7 +37,8 @@ class RestartFacts:
     """The node, its answer, and the order to restart that is still open, if any.
 
     ``install`` is read only while no order is open. ``order`` is the last one that is open; ``orders``: how often this try of
-    the step has given one. ``restarts``: how often the node was restarted since this run paused it.
+    the step has given one. ``restarts``: how often the node was restarted since this run paused it. ``custody`` is read before
+    an order is given again.
     """
 
     node: ClusterNode | None
@@ -48,6 +50,7 @@ class RestartFacts:
     manual_maintenance: bool = False
     in_maintenance: bool = False
     disks: tuple[VirtualDisk, ...] = field(default=())
+    custody: Custody | None = None
 
 
 class Restart(NodeStep[RestartFacts]):
@@ -71,8 +74,10 @@ class Restart(NodeStep[RestartFacts]):
         restarts = len(self.since_resume(ev.Restarted))
         orders = open_orders(self.context.record, self.node)
         if orders:
-            own = len(orders) - self._orders_before
-            return RestartFacts(node, read_answer(cluster, self.node), restarts, orders[-1], max(0, own))
+            own, answer = max(0, len(orders) - self._orders_before), read_answer(cluster, self.node)
+            again = not own and _stands_still(answer, orders[-1], self._clock())
+            custody = read_custody(self, cluster, members) if again else None
+            return RestartFacts(node, answer, restarts, orders[-1], own, custody=custody)
         version = get_windows_version(cluster.on(self.node))
         domains = get_fault_domains(shell) if version.needs_manual_maintenance else ()
         return RestartFacts(
@@ -152,8 +157,11 @@ class Restart(NodeStep[RestartFacts]):
         deadline = order.ordered_at + limit
         wait = Wait(_restart_wait(name, facts, order), None, deadline, _late(name, facts, order, limit))
         if answer.boot_time is None or not answer.shows_restart(order):
-            stands_still = answer.boot_time is not None and now - order.ordered_at >= ORDER_AGAIN_AFTER
-            if stands_still and not facts.orders:
+            if facts.custody is not None and not facts.orders and _stands_still(answer, order, now):
+                # Much may have happened since the first order: roles that came back, another node that left.
+                gate = custody_decision(facts.custody, "restarting") or lock_decision(facts.custody.lock, self.name)
+                if gate:
+                    return gate
                 why = f"{show_duration(now - order.ordered_at)} after the order it answers with its old boot time"
                 return Act(RestartNode(name, order.boot_time_before, why), why)
             return wait
@@ -184,6 +192,12 @@ class SeeRestart:
 
 def _is_unsafe(disk: VirtualDisk) -> bool:
     return disk.health == "Unhealthy" or any(squeeze(text).replace("-", "") in _UNSAFE for text in disk.operational)
+
+
+def _stands_still(answer: NodeAnswer, order: OpenRestart, now: datetime) -> bool:
+    """Tell whether the node answers with its old boot time long after the order."""
+    late = now - order.ordered_at >= ORDER_AGAIN_AFTER
+    return late and answer.boot_time is not None and not answer.shows_restart(order)
 
 
 def _restart_wait(name: str, facts: RestartFacts, order: OpenRestart) -> str:

@@ -9,19 +9,28 @@ from include.hci.cluster.facade import Cluster
 from include.hci.cluster.lock import LockState
 from include.hci.cluster.nodes import ClusterNode, get_cluster_quorum, get_cluster_resources
 from include.hci.cluster.values import NodeState
+from include.hci.policy.deadlines import run_deadlines
+from include.hci.policy.estimates import estimate_node_range
 from include.hci.policy.gates import StorageFacts, find_node, quorum_reason, storage_reasons
 from include.hci.policy.plan import Plan, PlannedNode
 from include.hci.policy.resync import resync_progress
+from include.hci.policy.windows import GateAnswer, may_begin
 from include.hci.report import events as ev
 from include.hci.report.values import Problem
 from include.hci.steps.base import NodeStep, read_lock, read_members, read_storage
 from include.hci.steps.decisions import Decision, Done, Stop, Wait
 from include.hci.steps.gates import lock_decision, others_out
 
+#: How a turn ends that the calendar does not allow any more: the next run goes on with the node.
+PARKED = "parked"
+
 
 @dataclass(frozen=True, slots=True)
 class TurnFacts:
-    """The cluster as it is now, beside what the plan says of the node. ``ours``: nodes that this run has paused."""
+    """The cluster as it is now, beside what the plan says of the node.
+
+    ``ours``: nodes that this run has paused. ``began_at``: when the run began, from which stop_after counts.
+    """
 
     nodes: tuple[ClusterNode, ...]
     storage: StorageFacts
@@ -30,6 +39,7 @@ class TurnFacts:
     ours: frozenset[str]
     plan: Plan
     planned: PlannedNode
+    began_at: datetime | None = None
 
 
 class Turn(NodeStep[TurnFacts]):
@@ -50,6 +60,7 @@ class Turn(NodeStep[TurnFacts]):
             ours=frozenset(name.lower() for name in self.changes.paused),
             plan=plan,
             planned=plan.node(self.node),
+            began_at=began.at if (began := self.context.record.last(ev.RunStarted)) else None,
         )
 
     def decide(self, facts: TurnFacts, now: datetime) -> Decision:
@@ -62,6 +73,9 @@ class Turn(NodeStep[TurnFacts]):
         node = find_node(facts.nodes, name)
         if node is not None and name.lower() in facts.ours and node.state is not NodeState.UP:
             return Done("go", f"{name} is out of service by this run already: it goes on there")
+        calendar = self._calendar(facts, now)
+        if not calendar.allowed:
+            return Done(PARKED, calendar.why, {"next_opening": calendar.next_opening})
         if node is None or node.state in (NodeState.DOWN, NodeState.PAUSED):
             state = node.state if node else "gone"
             return Stop(
@@ -93,6 +107,13 @@ class Turn(NodeStep[TurnFacts]):
         """Put the turn, or the reason why the node is passed over, on record."""
         if not isinstance(decision, Done):
             return ()
+        if decision.outcome == PARKED:
+            opening = decision.details.get("next_opening")
+            known = opening if isinstance(opening, datetime) else None
+            return (
+                ev.Parked(node=self.node, why=decision.why, next_opening=known),
+                ev.Skipped(step=self.name, node=self.node, reason=decision.why),
+            )
         if decision.outcome != "go":
             return (ev.Skipped(step=self.name, node=self.node, reason=decision.why),)
         order = [node.name for node in facts.plan.nodes]
@@ -101,6 +122,13 @@ class Turn(NodeStep[TurnFacts]):
                 node=self.node, position=order.index(facts.planned.name) + 1, total=len(order), why=decision.why
             ),
         )
+
+    def _calendar(self, facts: TurnFacts, now: datetime) -> GateAnswer:
+        """Return whether the windows, the blackouts and stop_after leave room for one more node."""
+        options = self.context.options
+        longest = facts.plan.longest_node or estimate_node_range().high
+        deadlines = run_deadlines(facts.began_at or now, None, options.stop_after)
+        return may_begin(now, options.windows, options.blackouts, longest, stop_at=deadlines.stop_at)
 
 
 def _membership_problem(facts: TurnFacts) -> Problem | None:

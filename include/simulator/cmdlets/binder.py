@@ -32,12 +32,51 @@ class Binding:
         return next(name for name in self.syntax.sets if name in self.sets)
 
 
+#: Clients send the same few commands over and over: what bound well once binds the same way again.
+_KNOWN: dict[tuple[object, ...], Binding] = {}
+_MOST_KNOWN = 4096
+_SIMPLE = frozenset({str, int, bool, type(None)})
+
+
 def bind(syntax: CmdletSyntax, arguments: Sequence[Argument], *, expects_input: bool = False) -> Binding:
     """Bind ``arguments`` to ``syntax``; raises TerminatingError exactly where PowerShell would.
 
     ``expects_input`` says that another command stands before this one, so that mandatory parameters may still come
     from its output.
     """
+    key = _key(syntax, arguments, expects_input)
+    known = _KNOWN.get(key) if key is not None else None
+    if known is None:
+        known = _bind(syntax, arguments, expects_input)
+        if key is None:
+            return known
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[key] = known
+    parameters = {name: list(value) if isinstance(value, list) else value for name, value in known.parameters.items()}
+    return Binding(syntax, parameters, known.common, known.sets, set(known.bound))
+
+
+def _key(syntax: CmdletSyntax, arguments: Sequence[Argument], expects_input: bool) -> tuple[object, ...] | None:
+    """Return what tells one binding from all others, or None for arguments that are not plain texts and numbers."""
+    key: list[object] = [
+        id(syntax),
+        expects_input,
+    ]  # a binding that is kept keeps its syntax, so that no id comes twice
+    for argument in arguments:
+        value = argument.value
+        kind = type(value)
+        if isinstance(value, list):
+            value = tuple(value)
+            if any(type(item) is not str for item in value):
+                return None
+        elif kind not in _SIMPLE:
+            return None
+        key += (argument.name, kind, value)
+    return tuple(key)
+
+
+def _bind(syntax: CmdletSyntax, arguments: Sequence[Argument], expects_input: bool) -> Binding:
     binding = Binding(syntax, sets=frozenset(syntax.sets))
     common: dict[str, object] = {}
     positional: list[object] = []

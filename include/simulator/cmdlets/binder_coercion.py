@@ -23,9 +23,22 @@ _OBJECT_TYPES = {
     "CimSession": "Microsoft.Management.Infrastructure.CimSession",
     "ServiceController": "System.ServiceProcess.ServiceController",
 }
+#: Enumerations whose values may be added.
+_FLAGS = frozenset({"Weekdays"})
 #: Numbers of enumerations whose members do not simply count from zero in the order of the documentation.
 _ENUM_NUMBERS: Mapping[str, Mapping[int, str]] = {
     "ResumeClusterNodeFailbackType": {0: "NoFailback", 1: "Immediate", 2: "Policy"},
+    "FailbackType": {0: "NoFailback", 1: "Immediate", 2: "Policy"},
+    "Weekdays": {
+        0: "None",
+        1: "Sunday",
+        2: "Monday",
+        4: "Tuesday",
+        8: "Wednesday",
+        16: "Thursday",
+        32: "Friday",
+        64: "Saturday",
+    },
     "HealthStatus": {0: "Healthy", 1: "Warning", 2: "Unhealthy", 5: "Unknown"},
     "PhysicalDiskHealthStatus": {0: "Healthy", 1: "Warning", 2: "Unhealthy", 5: "Unknown"},
     "ServiceStartMode": {0: "Boot", 1: "System", 2: "Automatic", 3: "Manual", 4: "Disabled"},
@@ -138,7 +151,7 @@ def _enumeration(value: object, parameter: ParameterSyntax) -> str:
     """Return the canonical name of an enumeration value given by name, unambiguous beginning or number."""
     wanted, accepted = parameter.element_type, parameter.accepted_values
     if isinstance(value, int) and not isinstance(value, bool):
-        name = _ENUM_NUMBERS.get(wanted, {}).get(value)
+        name = _ENUM_NUMBERS.get(wanted, {}).get(value) or _flags(wanted, value)
         if name is None:
             raise NotConvertible(
                 f'Cannot convert value "{value}" to type "{wanted}" due to enumeration values that are not valid. Specify one of '
@@ -148,6 +161,9 @@ def _enumeration(value: object, parameter: ParameterSyntax) -> str:
     text = str(value).strip().lower()
     if text.isdigit():
         return _enumeration(int(text), parameter)
+    if wanted in _FLAGS and "," in text:
+        parts = [part.strip() for part in text.split(",")]
+        return ", ".join(dict.fromkeys(_enumeration(part, parameter) for part in parts))
     exact = [name for name in accepted if name.lower() == text]
     beginning = exact or [name for name in accepted if text and name.lower().startswith(text)]
     if len(beginning) == 1:
@@ -156,6 +172,13 @@ def _enumeration(value: object, parameter: ParameterSyntax) -> str:
         f'Cannot convert value "{value}" to type "{wanted}". Error: "Unable to match the identifier name {value} to a valid '
         f'enumerator name. Specify one of the following enumerator names and try again:\r\n{", ".join(accepted)}"'
     )
+
+
+def _flags(wanted: str, value: int) -> str | None:
+    """Return the names of the flags that ``value`` is the sum of, or None where it is no such sum."""
+    bits = {bit: name for bit, name in _ENUM_NUMBERS.get(wanted, {}).items() if bit} if wanted in _FLAGS else {}
+    names = [name for bit, name in sorted(bits.items()) if bit & value]
+    return ", ".join(names) if names and sum(bit for bit in bits if bit & value) == value else None
 
 
 def _has_type(value: SimObject, wanted: str) -> bool:

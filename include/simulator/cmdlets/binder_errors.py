@@ -22,6 +22,7 @@ _NAMESPACES = {
     "failoverclusters": "Microsoft.FailoverClusters.PowerShell",
     "cimcmdlets": "Microsoft.Management.Infrastructure.CimCmdlets",
     "clusterawareupdating": "Microsoft.ClusterAwareUpdating.Commands",
+    "microsoft.wsman.management": "Microsoft.WSMan.Management",
 }
 #: Classes that are not named after their cmdlet.
 _CLASSES = {

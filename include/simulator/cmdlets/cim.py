@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-from include.simulator.cmdlets import cim_cau
-from include.simulator.cmdlets.cim_objects import cim_error, instance, matches_filter, mi_error
+import re
+from dataclasses import replace
+
+from include.simulator.cmdlets import cim_cau, cim_cluster, cim_inventory, cim_updates, second_hop
+from include.simulator.cmdlets.cim_objects import cim_error, matches_filter, mi_error
 from include.simulator.cmdlets.registry import Call, cmdlet
-from include.simulator.objects import SimObject, UInt32, UInt64
+from include.simulator.objects import SimObject
 from include.simulator.world.locks import CLASSES, LockHeldError, LockMissingError
 from include.simulator.world.machines import Node
 
-_CIMV2 = "root/cimv2"
+#: What can simply be read, by namespace and class.
+_READERS = {cim_inventory.NAMESPACE: cim_inventory.READERS, cim_cluster.NAMESPACE: cim_cluster.READERS}
+_QUERY = re.compile(r"\s*select\s+\*\s+from\s+(?P<cls>\w+)(?:\s+where\s+(?P<filter>.+))?\s*", re.IGNORECASE | re.DOTALL)
 
 
 def _class(call: Call) -> tuple[str, str]:
     """Return namespace and canonical class name; raises the CIM errors for what this machine does not have."""
-    namespace = (call.text("Namespace") or _CIMV2).replace("\\", "/").strip("/").lower()
+    namespace = (call.text("Namespace") or cim_inventory.NAMESPACE).replace("\\", "/").strip("/").lower()
     name = call.text("ClassName") or ""
-    classes = {_CIMV2: ["Win32_OperatingSystem"]}
+    classes = {cim_inventory.NAMESPACE: list(cim_inventory.READERS)}
     if isinstance(call.host, Node):
         classes[cim_cau.NAMESPACE] = list(CLASSES)
+        classes[cim_cluster.NAMESPACE] = list(cim_cluster.READERS) if call.host.member else []
+        if cim_updates.available(call.world, call.host):
+            classes[cim_updates.NAMESPACE] = list(cim_updates.METHODS)
     if namespace not in classes:
         raise cim_error(call, "Invalid namespace ", 0x8004100E, "MetadataError", namespace)
     for known in classes[namespace]:
         if known.lower() == name.lower():
             return namespace, known
     raise cim_error(call, "Invalid class ", 0x80041010, "MetadataError", f"{namespace}:{name}")
+
+
+def _there(call: Call) -> list[Call]:
+    """Return the command as it runs on every machine it was sent to: the own one unless -ComputerName names others."""
+    sent: list[Call] = []
+    for name in call.texts("ComputerName") or [call.host.name]:
+        try:
+            sent.append(replace(call, host=second_hop.machine(call, name)))
+        except second_hop.HopRefusedError as why:
+            refused = why.code == second_hop.ACCESS_DENIED
+            code, category = (0x80070005, "PermissionDenied") if refused else (0x80338012, "ConnectionError")
+            raise cim_error(call, str(why), code, category, name) from None
+    return sent
 
 
 def _node(call: Call) -> Node:
@@ -43,13 +64,28 @@ async def get_cim_instance(call: Call) -> None:
             _require(call, target)
             call.sink.output(cim_cau.lock_instance(call, target.node, target.cls, target.guid))
         return
-    _, cls = _class(call)
+    for each in _there(call):
+        _read(each)
+
+
+def _read(call: Call) -> None:
     wanted = call.text("Filter")
-    if cls == "Win32_OperatingSystem":
-        found = operating_system(call)
-        if wanted is None or matches_filter(call, wanted, found.properties):
-            call.sink.output(found)
-        return
+    if query := call.text("Query"):
+        match = _QUERY.fullmatch(query)
+        if match is None:
+            raise cim_error(call, "Invalid query ", 0x80041017, "InvalidArgument")
+        call = replace(call, parameters={**call.parameters, "ClassName": match["cls"]})
+        wanted = match["filter"]
+    namespace, cls = _class(call)
+    if namespace == cim_cau.NAMESPACE:
+        _read_lock(call, cls, wanted)
+    elif namespace in _READERS:
+        for found in _READERS[namespace][cls](call):
+            if wanted is None or matches_filter(call, wanted, found.properties):
+                call.sink.output(found)
+
+
+def _read_lock(call: Call, cls: str, wanted: str | None) -> None:
     node = _node(call)
     lock = call.world.locks.get(node, cls)
     matched = lock is not None and (wanted is None or matches_filter(call, wanted, {"OrchestratorGuid": lock.guid}))
@@ -65,6 +101,11 @@ async def get_cim_instance(call: Call) -> None:
 @cmdlet("New-CimInstance")
 async def new_cim_instance(call: Call) -> None:
     """Create a lock instance; refused while the class has one on this machine."""
+    for each in _there(call):
+        _create(each)
+
+
+def _create(call: Call) -> None:
     _, cls = _class(call)
     if cls not in CLASSES:
         raise mi_error(call, "Not supported ", 7, "NotImplemented", cls)
@@ -97,10 +138,16 @@ async def remove_cim_instance(call: Call) -> None:
 @cmdlet("Get-CimClass")
 async def get_cim_class(call: Call) -> None:
     """Write a class with its methods and their parameters."""
+    for each in _there(call):
+        call.sink.output(_described(each))
+
+
+def _described(call: Call) -> SimObject:
     namespace, cls = _class(call)
     space = "Microsoft.Management.Infrastructure."
+    methods = cim_updates.METHODS.get(cls) or cim_cluster.METHODS.get(cls)
     declared: list[object] = []
-    for name, parameters in cim_cau.methods(cls, call.host.os).items():
+    for name, parameters in (cim_cau.methods(call, cls) if methods is None else methods).items():
         kinds: list[object] = [
             SimObject(
                 (space + "CimMethodParameterDeclaration", "System.Object"),
@@ -111,30 +158,48 @@ async def get_cim_class(call: Call) -> None:
         ]
         properties: dict[str, object] = {"Name": name, "ReturnType": "UInt32", "Parameters": kinds}
         declared.append(SimObject((space + "CimMethodDeclaration", "System.Object"), properties, to_string=name))
-    keys = ["OrchestratorGuid"] if cls in CLASSES else list(operating_system(call).properties)
     described: dict[str, object] = {
         "CimClassName": cls,
         "CimSuperClassName": None,
         "CimClassMethods": declared,
         "CimClassProperties": [
-            SimObject((space + "CimPropertyDeclaration", "System.Object"), {"Name": key}, to_string=key) for key in keys
+            SimObject((space + "CimPropertyDeclaration", "System.Object"), {"Name": key}, to_string=key)
+            for key in _properties(call, namespace, cls)
         ],
     }
     types = (f"{space}CimClass#{namespace}/{cls}", space + "CimClass", "System.Object")
-    call.sink.output(SimObject(types, described, to_string=f"{namespace}:{cls}"))
+    return SimObject(types, described, to_string=f"{namespace}:{cls}")
+
+
+def _properties(call: Call, namespace: str, cls: str) -> list[str]:
+    if namespace == cim_cau.NAMESPACE:
+        return ["OrchestratorGuid"]
+    if namespace == cim_updates.NAMESPACE:
+        return list(cim_updates.PROPERTIES) if cls == "MSFT_WUUpdate" else []
+    return list(dict.fromkeys(key for each in _READERS[namespace][cls](call) for key in each.properties))
 
 
 @cmdlet("Invoke-CimMethod")
 async def invoke_cim_method(call: Call) -> None:
-    """Run a method on the instances that come down the pipeline; the update methods belong to an instance, never to the class."""
+    """Run a method on the instances that come down the pipeline, or a static one on its class.
+
+    The update methods of the CAU provider belong to an instance, never to the class.
+    """
     given = call.parameters.get("Arguments")
     arguments = {str(name): value for name, value in given.items()} if isinstance(given, dict) else {}
-    items = _inputs(call)
-    if not items:
-        _, cls = _class(call)
-        raise mi_error(call, "Invalid parameter : the method needs an instance.", 4, "InvalidArgument", cls)
+    method, items = call.text("MethodName") or "", _inputs(call)
     for item in items:
-        await cim_cau.invoke(call, _lock_of(call, item), call.text("MethodName") or "", arguments)
+        if cim_cluster.owns(item):
+            cim_cluster.invoke(call, item, method, arguments)
+            continue
+        await cim_cau.invoke(call, _lock_of(call, item), method, arguments)
+    if items:
+        return
+    for each in _there(call):
+        namespace, cls = _class(each)
+        if namespace != cim_updates.NAMESPACE:
+            raise mi_error(call, "Invalid parameter : the method needs an instance.", 4, "InvalidArgument", cls)
+        await cim_updates.invoke(each, cls, method, arguments)
 
 
 def _inputs(call: Call) -> list[SimObject]:
@@ -142,7 +207,7 @@ def _inputs(call: Call) -> list[SimObject]:
 
 
 def _lock_of(call: Call, item: SimObject) -> cim_cau.LockInstance:
-    if isinstance(item.source, cim_cau.LockInstance) and item.source.node is call.host:
+    if isinstance(item.source, cim_cau.LockInstance) and (item.source.node is call.host or call.session.delegated):
         return item.source
     raise mi_error(call, "Not supported ", 7, "NotImplemented", item.to_string or "")
 
@@ -154,32 +219,3 @@ def _require(call: Call, target: cim_cau.LockInstance) -> None:
         raise mi_error(
             call, "No instance found with given property values. ", 6, "ObjectNotFound", target.cls
         ) from None
-
-
-def operating_system(call: Call) -> SimObject:
-    """Return the Win32_OperatingSystem of the machine the command runs on."""
-    host = call.host
-    total = int(host.memory_gib * 1024 * 1024)
-    free = int(call.world.groups.free_memory(host) * 1024 * 1024) if isinstance(host, Node) else total // 2
-    properties: dict[str, object] = {
-        "BootDevice": "\\Device\\HarddiskVolume1",
-        "BuildNumber": str(host.build),
-        "Caption": host.os.caption,
-        "CSName": host.name,
-        "FreePhysicalMemory": UInt64(max(0, free)),
-        "InstallDate": host.boot_time.replace(year=host.boot_time.year - 1, month=1, day=15),
-        "LastBootUpTime": host.boot_time,
-        "LocalDateTime": call.world.now,
-        "Name": f"{host.os.caption}|C:\\Windows|\\Device\\Harddisk0\\Partition4",
-        "NumberOfProcesses": UInt32(120),
-        "OSArchitecture": "64-bit",
-        "OSLanguage": UInt32(1033),
-        "Status": "OK",
-        "SystemDirectory": "C:\\Windows\\system32",
-        "TotalVisibleMemorySize": UInt64(total),
-        "Version": f"10.0.{host.build}",
-    }
-    classes = ("Win32_OperatingSystem", "CIM_OperatingSystem", "CIM_LogicalElement", "CIM_ManagedSystemElement")
-    return instance(
-        "root/cimv2", classes, properties, host=host.name, to_string=f"Win32_OperatingSystem: {host.os.caption}"
-    )

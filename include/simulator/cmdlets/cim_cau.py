@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from include.simulator.cmdlets.cim_objects import instance, mi_error
 from include.simulator.cmdlets.registry import Call
 from include.simulator.objects import SimObject, UInt32
+from include.simulator.world.agent import E_ACCESSDENIED
 from include.simulator.world.criteria import INVALID_CRITERIA, InvalidCriteriaError, parse
 from include.simulator.world.locks import NODE, LockMissingError
 from include.simulator.world.machines import Node
 from include.simulator.world.updates import ANOTHER_INSTALL, SUCCEEDED, UpdateResult
-from include.simulator.world.versions import OsVersion
 
 NAMESPACE = "root/microsoft/windows/clusterupdate"
 _DEFAULT_QUERY = "IsInstalled=0 and Type='Software' and IsHidden=0 and IsAssigned=1"
@@ -26,12 +26,12 @@ class LockInstance:
     guid: str
 
 
-def methods(cls: str, os: OsVersion) -> dict[str, dict[str, str]]:
-    """Return the methods of ``cls`` on ``os`` with their in parameters and CIM types."""
+def methods(call: Call, cls: str) -> dict[str, dict[str, str]]:
+    """Return the methods of ``cls`` on the machine with their in parameters and CIM types."""
     if cls != NODE:
         return {}
     search = {"QueryString": "String", "IncludeRecommendedUpdates": "Boolean"}
-    if os.cau_feature_updates:
+    if call.world.updates.takes_feature_flag(call.host):
         search["FeatureUpdatesOnly"] = "Boolean"
     installer = {
         "InstallerProgramPath": "String",
@@ -46,7 +46,7 @@ def methods(cls: str, os: OsVersion) -> dict[str, dict[str, str]]:
         "RebootRequired": {},
         "RunUpdateInstaller": installer,
     }
-    if os.cau_feature_updates:
+    if call.world.updates.has_newer_methods(call.host):
         media = {"PathToSetup": "String", "UpdateId": "String", "PathToDeploymentCab": "String"}
         found |= {
             "CommitFUpdatesWua": {"QueryString": "String"},
@@ -74,11 +74,11 @@ def lock_instance(call: Call, node: Node, cls: str, guid: str) -> SimObject:
 
 async def invoke(call: Call, target: LockInstance, method: str, arguments: dict[str, object]) -> None:
     """Run a method of MSFT_CAUNode; the instance must still be there."""
-    known = {name.lower(): name for name in methods(target.cls, call.host.os)}
+    known = {name.lower(): name for name in methods(call, target.cls)}
     name = known.get(method.lower())
     if name is None:
         raise mi_error(call, f"Method {method} was not found.", 17, "NotSpecified", target.cls)
-    _check_arguments(call, methods(target.cls, call.host.os)[name], arguments)
+    _check_arguments(call, methods(call, target.cls)[name], arguments)
     world, node = call.world, target.node
     try:
         lock = world.locks.begin(node, target.cls, target.guid)
@@ -103,6 +103,9 @@ async def invoke(call: Call, target: LockInstance, method: str, arguments: dict[
 async def _updates(call: Call, target: LockInstance, name: str, arguments: dict[str, object]) -> None:
     world, node = call.world, target.node
     values = {key.lower(): value for key, value in arguments.items()}
+    if world.policies.blocks_wmi_processes(node):
+        call.sink.output(_result(call, {"Info": []}, UInt32(E_ACCESSDENIED)))
+        return
     recommended, features = bool(values.get("includerecommendedupdates")), bool(values.get("featureupdatesonly"))
     try:
         criteria = parse(str(values.get("querystring") or _DEFAULT_QUERY))
@@ -114,6 +117,8 @@ async def _updates(call: Call, target: LockInstance, name: str, arguments: dict[
         call.sink.output(_result(call, {"Info": []}, UInt32(failed)))
         return
     found = world.updates.search(node, criteria, recommended=recommended, features_only=features)
+    if found and world.rig.take("scan-empty", node.name):
+        found = []
     if name == "ScanUpdates":
         infos = [_info(call, "MSFT_CAU_ScanUpdateInfo", each.update_id, each.title, each.description) for each in found]
         call.sink.output(_result(call, {"Info": infos}, UInt32(0)))
@@ -146,7 +151,7 @@ def _outcome(call: Call, kind: str, result: UpdateResult) -> SimObject:
     if kind == "install":
         more["RebootRequired"] = update.needs_restart and result.code == SUCCEEDED
         more["LongRebootHint"] = update.long_reboot_hint
-        if call.host.os.cau_feature_updates:
+        if call.world.updates.has_newer_methods(call.host):
             more["CommitRequired"] = update.is_feature_update and result.code == SUCCEEDED
     cls = "MSFT_CAU_InstallUpdateInfo" if kind == "install" else "MSFT_CAU_DownloadUpdateInfo"
     return _info(call, cls, update.update_id, update.title, update.description, more)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from include.simulator.cmdlets.registry import Call
 from include.simulator.objects import SimError, TerminatingError
-from include.simulator.world.machines import Node
+from include.simulator.world.machines import Node, Power
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,12 +18,27 @@ _TYPES = (_EXCEPTION, "System.InvalidOperationException", "System.SystemExceptio
 
 #: What Windows says to its error codes (win32, system error codes).
 _SYSTEM_TEXTS = {
+    2: "The system cannot find the file specified",
+    5: "Access is denied",
+    87: "The parameter is incorrect",
+    1058: "The service cannot be started, either because it is disabled or because it has no enabled devices associated with it",
     1722: "The RPC server is unavailable",
     5005: "A cluster node is not available for this operation",
+    5006: "The cluster resource is not available",
     5042: "The cluster node was not found",
     5050: "The cluster node is down",
     5058: "The cluster node is not paused",
+    5070: "The cluster node is paused",
+    5073: "The cluster node is in the process of shutting down",
+    5908: "The group is currently being moved",
+    5925: "A quorum of cluster nodes was not present to form a cluster",
+    5960: "The resource is locked",
     5962: "The cluster node is draining its roles",
+    5966: "The cluster shared volume is already in redirected access mode",
+    5967: "The cluster shared volume is not in redirected access mode",
+    5973: "The cluster functional level could not be increased because not all nodes support the updated version",
+    5984: "The cluster node is isolated",
+    5985: "The cluster node is quarantined",
     5987: "Clustered storage is in a degraded state",
 }
 
@@ -83,6 +98,26 @@ def check_service(call: Call) -> None:
             native_error_code=1753,
         )
     )
+
+
+def require_delegation(call: Call) -> None:
+    """Raise what cmdlets do that go on to other nodes: they cannot be run remotely without CredSSP.
+
+    Source: windows-powershell-docs, the note on the pages of these cmdlets.
+    """
+    if not call.session.delegated:
+        text = f"You do not have administrative privileges on the cluster '{call.world.spec.cluster}'."
+        raise cluster_error(call, text, 5, "PermissionDenied")
+
+
+def not_available(call: Call, node: Node) -> TerminatingError:
+    """Return the error of what needs a node that is away, with the code that tells why."""
+    code = 5050
+    if node.power is Power.SHUTTING_DOWN:
+        code = 5073
+    elif not call.world.variant("isolated-codes-are-generic"):
+        code = 5984 if node.isolated else 5985 if node.quarantined else code
+    return cluster_error(call, f"The cluster node {node.name} is not available.", code, "ResourceUnavailable")
 
 
 def not_found(call: Call, kind: str, name: str) -> SimError:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from enum import IntEnum
 
 from include.simulator.objects import SimEnum, SimObject, UInt32, UInt64
-from include.simulator.world.groups import Group, GroupState
+from include.simulator.world.groups import Group
+from include.simulator.world.levels import version_of
 from include.simulator.world.machines import Information, Node
-from include.simulator.world.storage import VirtualDisk
+from include.simulator.world.resources import Resource, ResourceState
 from include.simulator.world.world import World
 
 _SPACE = "Microsoft.FailoverClusters.PowerShell."
+#: StatusInformation of groups and resources (win32, GetClusterGroupState: CLUSGRP_STATUS_ values).
+_LOCKED, _UNMONITORED = 0x1, 0x100
 
 
 def enum(type_name: str, value: IntEnum) -> SimEnum:
@@ -34,22 +37,29 @@ def _object(type_name: str, name: str, properties: dict[str, object], source: ob
     return SimObject(types, properties, to_string=name, source=source)
 
 
+_RESILIENCY = {1: "IsolateOnSpecialHeartbeat", 2: "AlwaysIsolate"}
+
+
 def cluster(world: World) -> SimObject:
-    """Return the Cluster object."""
+    """Return the Cluster object.
+
+    MaximumParallelMigrations came with the updates of September 2022; the rest of the last ones are in a class dump of 23H2.
+    """
     spec = world.spec
+    version = min((version_of(node) for node in world.nodes), key=lambda each: each.build)
     properties: dict[str, object] = {
         "AdministrativeAccessPoint": SimEnum(_SPACE + "AdminAccessPoint", 1, "ActiveDirectoryAndDns"),
         "AutoBalancerLevel": UInt32(1),
         "AutoBalancerMode": UInt32(2),
         "BlockCacheSize": UInt32(1024),
         "ClusterFunctionalLevel": UInt32(world.functional_level),
-        "ClusterUpgradeVersion": UInt32(spec.os.upgrade_version),
+        "ClusterUpgradeVersion": UInt32(world.levels.upgrade_version),
         "CsvBalancer": UInt32(1),
         "DatabaseReadWriteMode": UInt32(0),
         "Domain": spec.domain,
         "DrainOnShutdown": UInt32(spec.drain_on_shutdown),
         "DynamicQuorum": UInt32(1),
-        "FixQuorum": UInt32(0),
+        "FixQuorum": UInt32(world.quorum.forced),
         "Id": str(world.guid("cluster")),
         "Name": spec.cluster,
         "PlacementOptions": UInt32(0),
@@ -57,20 +67,32 @@ def cluster(world: World) -> SimObject:
         "PreventQuorum": UInt32(0),
         "QuarantineDuration": UInt32(int(spec.quarantine_duration.total_seconds())),
         "QuarantineThreshold": UInt32(spec.quarantine_threshold),
-        "ResiliencyDefaultPeriod": UInt32(240),
-        "ResiliencyLevel": SimEnum(_SPACE + "ClusterResiliencyLevel", 2, "AlwaysIsolate"),
+        "ResiliencyDefaultPeriod": UInt32(int(spec.resiliency_default_period.total_seconds())),
+        "ResiliencyLevel": SimEnum(
+            _SPACE + "ClusterResiliencyLevel", spec.resiliency_level, _RESILIENCY[spec.resiliency_level]
+        ),
         "S2DCacheDesiredState": SimEnum(_SPACE + "S2DCacheState", 2, "Enabled"),
         "S2DEnabled": UInt32(1),
         "SharedVolumesRoot": "C:\\ClusterStorage",
         "ShutdownTimeoutInMinutes": UInt32(20),
         "WitnessDynamicWeight": UInt32(world.quorum.witness_weight),
     }
+    if version.parallel_migrations_property:
+        properties["MaximumParallelMigrations"] = UInt32(spec.parallel_migrations)
+    if version.unique_node_id:
+        properties |= {
+            "RolloutAudience": "",
+            "SetSMBBandwidthLimit": UInt32(1),
+            "SMBBandwidthLimitFactor": UInt32(40),
+            "UseRdmaForStorage": UInt32(1),
+        }
     return _object("Cluster", spec.cluster, properties, world)
 
 
 def node(world: World, each: Node) -> SimObject:
     """Return the ClusterNode object."""
-    highest = (world.spec.os.functional_level << 16) | world.spec.os.upgrade_version
+    level, upgrade = world.levels.node_pair(each)
+    lowest = min((level, upgrade), (world.levels.functional_level, world.levels.upgrade_version))
     properties: dict[str, object] = {
         "BuildNumber": UInt32(each.build),
         "Cluster": world.spec.cluster,
@@ -87,9 +109,9 @@ def node(world: World, each: Node) -> SimObject:
         "Model": "ProLiant DL380 Gen10",
         "Name": each.name,
         "NeedsPreventQuorum": UInt32(0),
-        "NodeHighestVersion": UInt32(highest),
+        "NodeHighestVersion": UInt32(level << 16 | upgrade),
         "NodeInstanceID": str(each.instance_id),
-        "NodeLowestVersion": UInt32(highest),
+        "NodeLowestVersion": UInt32(lowest[0] << 16 | lowest[1]),
         "NodeName": each.name,
         "NodeWeight": UInt32(each.weight),
         "SerialNumber": each.serial_number,
@@ -97,15 +119,17 @@ def node(world: World, each: Node) -> SimObject:
         "StatusInformation": information(each.information),
         "Type": SimEnum(_SPACE + "NodeType", 0, "Node"),
     }
-    if world.spec.os.unique_node_id:
+    if version_of(each).unique_node_id:
         properties["UniqueID"] = str(world.guid(f"unique:{each.name}"))
     return _object("ClusterNode", each.name, properties, each)
 
 
 def group(world: World, each: Group) -> SimObject:
-    """Return the ClusterGroup object; a Locked role or one that waits says so in StatusInformation."""
+    """Return the ClusterGroup object; a locked role, or one that nobody watches any more, says so in StatusInformation."""
     kind = SimEnum(_SPACE + "GroupType", int(each.type), each.type.name)
-    locked = SimEnum(_SPACE + "ClusterApplicationStatusInformation", int(each.locked), "Locked" if each.locked else "0")
+    status = _status_flags(locked=each.locked, unmonitored=each.unmonitored)
+    texts = [text for bit, text in ((_LOCKED, "Locked"), (_UNMONITORED, "Unmonitored")) if status & bit]
+    information = SimEnum(_SPACE + "ClusterApplicationStatusInformation", status, ", ".join(texts) or "0")
     properties: dict[str, object] = {
         "AutoFailbackType": UInt32(0),
         "Cluster": world.spec.cluster,
@@ -123,50 +147,35 @@ def group(world: World, each: Group) -> SimObject:
         "PersistentState": UInt32(each.wanted),
         "Priority": UInt32(2000),
         "State": enum("ClusterGroupState", each.state),
-        "StatusInformation": locked,
+        "StatusInformation": information,
     }
     return _object("ClusterGroup", each.name, properties, each)
 
 
-_RESOURCE_STATES = {
-    GroupState.Online: (2, "Online"),
-    GroupState.Offline: (3, "Offline"),
-    GroupState.Failed: (4, "Failed"),
-    GroupState.Pending: (129, "OnlinePending"),
-}
-
-
-def resource(
-    world: World, name: str, kind: str, owner: Node, owner_group: str, state: GroupState, source: object
-) -> SimObject:
-    """Return a ClusterResource object."""
-    number, text = _RESOURCE_STATES.get(state, (-1, "Unknown"))
+def resource(world: World, each: Resource) -> SimObject:
+    """Return a ClusterResource object; one of an isolated node says Unmonitored."""
+    state = each.state
+    if state in (ResourceState.OnlinePending, ResourceState.OfflinePending) and world.variant("core-states-with-gaps"):
+        state = ResourceState.Pending
+    status = _status_flags(locked=each.locked, unmonitored=each.unmonitored)
     properties: dict[str, object] = {
         "Cluster": world.spec.cluster,
         "Description": "",
-        "Id": str(world.guid(f"resource:{name}")),
-        "IsCoreResource": owner_group == "Cluster Group",
+        "Id": str(world.guid(f"resource:{each.name}")),
+        "IsCoreResource": each.core,
         "LastOperationStatusCode": UInt64(0),
-        "MaintenanceMode": False,
-        "Name": name,
-        "OwnerGroup": owner_group,
-        "OwnerNode": owner.name,
-        "PersistentState": UInt32(1),
-        "ResourceType": kind,
-        "State": SimEnum(_SPACE + "ClusterResourceState", number, text),
+        "LockedFromMoving": UInt32(each.locked),
+        "MaintenanceMode": each.maintenance,
+        "Name": each.name,
+        "OwnerGroup": each.group,
+        "OwnerNode": each.owner.name,
+        "PersistentState": UInt32(each.wanted),
+        "ResourceType": each.type,
+        "State": enum("ClusterResourceState", state),
+        "StatusInformation": UInt64(status),
     }
-    return _object("ClusterResource", name, properties, source)
+    return _object("ClusterResource", each.name, properties, each.source)
 
 
-def shared_volume(world: World, disk: VirtualDisk) -> SimObject:
-    """Return the ClusterSharedVolume object of a virtual disk."""
-    name = f"Cluster Virtual Disk ({disk.name})"
-    state = (2, "Online") if disk.attached else (4, "Failed")
-    properties: dict[str, object] = {
-        "Id": str(world.guid(f"resource:{name}")),
-        "Name": name,
-        "OwnerNode": disk.owner.name,
-        "SharedVolumeInfo": [_SPACE + "ClusterSharedVolumeInfo"],
-        "State": SimEnum(_SPACE + "ClusterResourceState", *state),
-    }
-    return _object("ClusterSharedVolume", name, properties, disk)
+def _status_flags(*, locked: bool, unmonitored: bool) -> int:
+    return (_LOCKED if locked else 0) | (_UNMONITORED if unmonitored else 0)

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from include.simulator.cmdlets.supplement_servers import SERVERS
+
 DOCUMENTATION_SETS = ("2019", "2022", "2025")
 
 _SHORT_TYPES = {
@@ -28,7 +30,21 @@ _NULLABLE = re.compile(r"^System\.Nullable`1\[+([^\]]+)\]+$")
 _DEFAULT_MARK = re.compile(r"\s*\((Default|cdxml)\)")
 
 #: Cmdlets of Windows PowerShell 5.1 whose pages the vendor's JSON lacks (PowerShell-Docs, Microsoft.PowerShell.Utility).
+#: The first three have no page at all: field scripts and azure-stack-docs (cluster migration, maintain-servers) use them.
 SUPPLEMENT: Mapping[str, Mapping[str, Any]] = {
+    "Get-HealthFault": {"module": "Storage", "parameters": {}},
+    "Get-ClusterNodeSupportedVersion": {
+        "module": "FailoverClusters",
+        "parameters": {
+            "Cluster": {"type": "String"},
+            "InputObject": {"type": "PSObject", "pipeline": "value"},
+            "Name": {"type": "StringCollection", "position": 0},
+        },
+    },
+    "Get-StorageScaleUnit": {
+        "module": "Storage",
+        "parameters": {"FriendlyName": {"type": "String[]", "position": 0}},
+    },
     "Start-Sleep": {
         "module": "Microsoft.PowerShell.Utility",
         "sets": ["Seconds", "Milliseconds"],
@@ -45,6 +61,7 @@ SUPPLEMENT: Mapping[str, Mapping[str, Any]] = {
             "NoEnumerate": {"type": "SwitchParameter"},
         },
     },
+    **SERVERS,
 }
 
 

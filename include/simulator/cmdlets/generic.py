@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from include.simulator.cmdlets import availability, registry
 from include.simulator.cmdlets import generic_values as values
-from include.simulator.cmdlets import registry
 from include.simulator.cmdlets.cluster_errors import matching
 from include.simulator.cmdlets.registry import Call, cmdlet, fail
 from include.simulator.cmdlets.syntax import load_table
@@ -147,7 +147,15 @@ async def measure_object(call: Call) -> None:
 async def get_command(call: Call) -> None:
     """Write the commands that this machine's Windows has and the simulator plays."""
     table = load_table(call.host.os.docset)
-    available = [found for name in registry.names() if (found := table.find(name)) is not None]
+    visible = call.session.visible
+    available = [
+        found
+        for name in registry.names()
+        if (visible is None or name.lower() in visible)
+        and (found := table.find(name)) is not None
+        and not availability.missing(call.world, call.host, name)
+    ]
+    sought = call.texts("ParameterName")
     wanted = call.texts("Name")
     for name in wanted:
         if "*" not in name and not any(matching(name, [each.name]) for each in available):
@@ -169,10 +177,15 @@ async def get_command(call: Call) -> None:
             modules and each.module.lower() not in modules
         ):
             continue
+        if sought and not any(matching(parameter, each.parameters) for parameter in sought):
+            continue
         properties: dict[str, object] = {
             "CommandType": SimEnum("System.Management.Automation.CommandTypes", 8, "Cmdlet"),
             "ModuleName": each.module,
             "Name": each.name,
+            # One level down a remote client gets the metadata of a parameter as its type's name only.
+            "Parameters": dict.fromkeys(each.parameters, "System.Management.Automation.ParameterMetadata"),
+            "ParameterSets": list(each.sets),
             "Source": each.module,
             "Version": Version("2.0.0.0"),
         }
@@ -242,35 +255,3 @@ async def start_sleep(call: Call) -> None:
     if isinstance(milliseconds, int):
         span = timedelta(milliseconds=milliseconds)
     await call.clock.sleep(span)
-
-
-@cmdlet("Get-Item")
-async def get_item(call: Call) -> None:
-    """Write the WinRM settings that tell whether CredSSP is on."""
-    for path in (*call.texts("LiteralPath"), *call.texts("Path")):
-        if path.lower() != "wsman:\\localhost\\service\\auth\\credssp":
-            call.sink.error(
-                SimError(
-                    f"Cannot find path '{path}' because it does not exist.",
-                    "PathNotFound,Microsoft.PowerShell.Commands.GetItemCommand",
-                    "ObjectNotFound",
-                    ("System.Management.Automation.ItemNotFoundException", "System.Exception"),
-                    reason="ItemNotFoundException",
-                    target=path,
-                    target_type="String",
-                    activity=call.name,
-                )
-            )
-            continue
-        properties: dict[str, object] = {
-            "Name": "CredSSP",
-            "SourceOfValue": "",
-            "Type": "System.String",
-            "Value": str(call.host.credssp).lower(),
-        }
-        types = (
-            "Microsoft.WSMan.Management.WSManConfigLeafElement",
-            "Microsoft.WSMan.Management.WSManConfigElement",
-            "System.Object",
-        )
-        call.sink.output(SimObject(types, properties, to_string=types[0]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.simulator.clock import Clock
 from include.simulator.host import Session, Sink
@@ -16,7 +17,37 @@ if TYPE_CHECKING:
     from include.simulator.world.world import World
 
 #: Modules whose import registers cmdlets.
-MODULES = ("cluster", "storage", "cim", "cau", "system", "generic")
+MODULES = (
+    "cluster",
+    "storage",
+    "cim",
+    "cau",
+    "cau_role",
+    "cau_run",
+    "cau_setup",
+    "cau_plugin",
+    "cau_report",
+    "system",
+    "generic",
+    "cluster_nodes",
+    "cluster_roles",
+    "cluster_volumes",
+    "cluster_whole",
+    "cluster_validation",
+    "hyperv",
+    "services",
+    "item_properties",
+    "firewall",
+    "wsman",
+    "bitlocker",
+    "features",
+    "preview",
+    "tasks",
+    "hotfixes",
+    "storage_control",
+    "storage_health",
+    "storage_places",
+)
 
 
 @dataclass(slots=True)
@@ -53,23 +84,30 @@ class Call:
         return [str(each) for each in value] if isinstance(value, list | tuple) else [str(value)]
 
 
-Handler = Callable[[Call], Awaitable[None]]
+Handler = Callable[[Call], Coroutine[Any, Any, None]]
 
 _HANDLERS: dict[str, tuple[str, Handler]] = {}
+_ANSWER_WHAT_IF: set[str] = set()
 
 
-def cmdlet(name: str) -> Callable[[Handler], Handler]:
-    """Register the decorated function as what ``name`` does; a second registration raises ValueError."""
+def cmdlet(name: str, *, answers_what_if: bool = False) -> Callable[[Handler], Handler]:
+    """Register the decorated function as what ``name`` does; a second registration raises ValueError.
+
+    With ``answers_what_if`` it is called for -WhatIf as well, with the parameter WhatIf, because it checks something then.
+    """
 
     def register(handler: Handler) -> Handler:
         if name.lower() in _HANDLERS:
             raise ValueError(f"The cmdlet {name} is registered twice.")
         _HANDLERS[name.lower()] = (name, handler)
+        if answers_what_if:
+            _ANSWER_WHAT_IF.add(name.lower())
         return handler
 
     return register
 
 
+@functools.cache
 def load() -> None:
     """Import every module that registers cmdlets."""
     for module in MODULES:
@@ -83,6 +121,11 @@ def find(name: str) -> Handler | None:
     return found[1] if found else None
 
 
+def answers_what_if(name: str) -> bool:
+    """Tell whether ``name`` does something of its own for -WhatIf."""
+    return name.lower() in _ANSWER_WHAT_IF
+
+
 def names() -> list[str]:
     """Return the names of every registered cmdlet, sorted."""
     load()
@@ -92,3 +135,24 @@ def names() -> list[str]:
 def fail(message: str, error_id: str, category: str = "NotSpecified", **details: object) -> TerminatingError:
     """Return a terminating error to raise; ``details`` are further fields of SimError."""
     return TerminatingError(SimError(message, error_id, category, **details))  # type: ignore[arg-type]
+
+
+def cannot_ask() -> TerminatingError:
+    """Return what a command that asks for confirmation ends with where nobody can answer."""
+    return fail(
+        "Windows PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.",
+        "InvalidOperation",
+        "InvalidOperation",
+        exception_types=(
+            "System.Management.Automation.PSInvalidOperationException",
+            "System.InvalidOperationException",
+            "System.SystemException",
+            "System.Exception",
+        ),
+    )
+
+
+def ask(call: Call) -> None:
+    """Do what a command does that asks unless -Force or -Confirm:$false was given: over the wire nobody can answer."""
+    if not call.has("Force") and call.parameters.get("Confirm") is not False:
+        raise cannot_ask()

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from include.simulator.clock import Clock
-from include.simulator.cmdlets import binder_errors, registry, runtime_journal, runtime_shell
+from include.simulator.cmdlets import (
+    availability,
+    binder_errors,
+    registry,
+    runtime_faults,
+    runtime_journal,
+    runtime_shell,
+)
 from include.simulator.cmdlets.binder import Binding, bind
 from include.simulator.cmdlets.binder_pipeline import bind_object
 from include.simulator.cmdlets.registry import Call
-from include.simulator.cmdlets.runtime_session import DEFAULT_CONFIGURATION, SessionConfiguration, full_language
+from include.simulator.cmdlets.runtime_session import (
+    DEFAULT_CONFIGURATION,
+    SessionConfiguration,
+    describe_commands,
+    full_language,
+)
 from include.simulator.cmdlets.runtime_sink import CommandSink, completed
 from include.simulator.cmdlets.syntax import CmdletSyntax, SyntaxTable, load_table
 from include.simulator.host import ByteSink, CommandCall, Session, Sink, Statement
+from include.simulator.host_interaction import CommandDescription
 from include.simulator.journal import Journal
 from include.simulator.objects import SimError, TerminatingError
+from include.simulator.stepping import Interruptible, SteppedClock
 from include.simulator.world.machines import Machine
 from include.simulator.world.world import World
 
 logger = logging.getLogger(__name__)
 
+#: Parameters whose objects from the pipeline a command works on together when the last one is there.
+_TOGETHER = frozenset({"InputObject", "InputReport"})
 #: Commands that have something to say even when nothing came down the pipeline.
 _END_WITHOUT_INPUT = frozenset({"measure-object", "out-default", "out-null", "out-string"})
 
@@ -46,7 +63,7 @@ class SimulatedHost:
         default_factory=lambda: {DEFAULT_CONFIGURATION: full_language()}
     )
     name: str = field(init=False)
-    _running: set[asyncio.Future[None]] = field(default_factory=set, init=False, repr=False)
+    _running: set[Interruptible] = field(default_factory=set, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """End whatever runs on the machine when it loses power."""
@@ -61,8 +78,13 @@ class SimulatedHost:
     async def invoke(self, session: Session, statements: tuple[Statement, ...], sink: Sink) -> None:
         """Run ``statements`` one after another; raises TerminatingError where Windows ends the pipeline as failed."""
         configuration = self._configuration(session)
+        session.visible = configuration.visible
         for statement in statements:
             await self._run_statement(session, configuration, statement, sink)
+
+    def describe_commands(self, session: Session) -> Iterable[CommandDescription]:
+        """Return the commands that ``session`` shows and this machine plays."""
+        return describe_commands(self._configuration(session), self.table)
 
     async def run_line(self, session: Session, line: str, stdout: ByteSink, stderr: ByteSink) -> int:
         """Run one command line of a plain shell and return its exit code."""
@@ -91,6 +113,8 @@ class SimulatedHost:
             refusal = binder_errors.command_not_found(command.name)
         elif self.table.find(command.name) is None or registry.find(command.name) is None:
             refusal = self._unknown(command.name)
+        elif availability.missing(self.world, self.machine, command.name):
+            refusal = binder_errors.command_not_found(command.name)
         if refusal is None:
             return
         name = "(script)" if command.is_script else command.name
@@ -129,7 +153,14 @@ class SimulatedHost:
             )
             self._end("fail", syntax.name, activity, session, _failure([record], terminating=True))
             raise
-        streams = CommandSink(sink, syntax.name, binder_errors.command_class(syntax), binding.common, last=last)
+        streams = CommandSink(
+            sink,
+            syntax.name,
+            binder_errors.command_class(syntax),
+            binding.common,
+            last=last,
+            merges=command.merges,
+        )
         activity = self._begin(syntax.name, runtime_journal.readable(binding.parameters), session, binding, flow)
         detail: dict[str, object] = {}
         status = "unknown"
@@ -169,7 +200,7 @@ class SimulatedHost:
         first: bool,
     ) -> None:
         if binding.common.confirm:
-            raise TerminatingError(_cannot_ask())
+            raise registry.cannot_ask()
         batches = _batches(binding, flow, streams) if not first else [({}, [])]
         if not first and not batches and syntax.name.lower() in _END_WITHOUT_INPUT:
             batches = [({}, [])]
@@ -177,33 +208,36 @@ class SimulatedHost:
         assert handler is not None  # noqa: S101 - _refuse_invisible has looked it up
         for extra, objects in batches:
             parameters = {**binding.parameters, **extra}
-            if binding.common.what_if:
+            if binding.common.confirm is False:
+                parameters["Confirm"] = False
+            if binding.common.what_if and registry.answers_what_if(syntax.name):
+                parameters["WhatIf"] = True
+            elif binding.common.what_if:
                 target = ", ".join(runtime_journal.names_of(objects)) or str(parameters.get("Name") or self.name)
                 streams.information(f'What if: Performing the operation "{syntax.name}" on target "{target}".')
                 continue
-            await self._until_power_goes(
-                handler(Call(syntax.name, self.machine, session, parameters, objects, streams, self.world, self.clock))
-            )
+            call = Call(syntax.name, self.machine, session, parameters, objects, streams, self.world, self.clock)
+            await self._until_power_goes(runtime_faults.run(handler, call))
 
-    async def _until_power_goes(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._running.add(task)
+    async def _until_power_goes(self, work: Coroutine[Any, Any, None]) -> None:
+        running = Interruptible(work)
+        self._running.add(running)
         try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            raise
+            if running.begin():
+                pass  # most commands never wait
+            elif isinstance(self.clock, SteppedClock):
+                await running
+            else:
+                await running.in_event_loop()
         finally:
-            self._running.discard(task)
-        if task.cancelled():
+            self._running.discard(running)
+        if running.cancelled:
             raise MachineWentDownError(f"{self.name} went down while a command ran on it.")
-        task.result()
 
     def _power_changed(self, name: str, up: bool) -> None:
         if name == self.name and not up:
-            for task in self._running:
-                task.cancel()
+            for running in list(self._running):
+                running.cancel()
 
     def _configuration(self, session: Session) -> SessionConfiguration:
         name = (session.configuration_name or DEFAULT_CONFIGURATION).lower()
@@ -266,7 +300,7 @@ def _batches(
         if isinstance(bound, SimError):
             streams.error(bound)
             continue
-        extra = {name: member for name, member in bound.items() if name != "InputObject"}
+        extra = {name: member for name, member in bound.items() if name not in _TOGETHER}
         if not extra and batches and not batches[-1][0]:
             batches[-1][1].append(value)
         else:
@@ -280,17 +314,3 @@ def _failure(records: list[SimError], *, terminating: bool) -> dict[str, object]
         for record in records
     ]
     return {"errors": errors, "terminating": terminating}
-
-
-def _cannot_ask() -> SimError:
-    return SimError(
-        message="Windows PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.",
-        fully_qualified_error_id="InvalidOperation",
-        category="InvalidOperation",
-        exception_types=(
-            "System.Management.Automation.PSInvalidOperationException",
-            "System.InvalidOperationException",
-            "System.SystemException",
-            "System.Exception",
-        ),
-    )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from include.simulator.cmdlets import registry
+from include.simulator.cmdlets.syntax import SyntaxTable
+from include.simulator.host_interaction import CommandDescription, ParameterDescription
 from include.simulator.objects import SimError, TerminatingError
 
 #: What a RestrictedRemoteServer session shows before any role adds to it (PowerShell-Docs, jea/session-configurations).
@@ -82,3 +85,35 @@ def jea(name: str, commands: Iterable[str]) -> SessionConfiguration:
 def full_language(name: str = DEFAULT_CONFIGURATION) -> SessionConfiguration:
     """Return an endpoint that shows every command."""
     return SessionConfiguration(name)
+
+
+#: .NET names of the parameter types that the vendor's syntax writes short.
+_TYPE_NAMES = {
+    "SwitchParameter": "System.Management.Automation.SwitchParameter",
+    "PSCredential": "System.Management.Automation.PSCredential",
+    "CimSession": "Microsoft.Management.Infrastructure.CimSession",
+    "CimInstance": "Microsoft.Management.Infrastructure.CimInstance",
+    "StringCollection": "System.Collections.Specialized.StringCollection",
+}
+
+
+def describe_commands(configuration: SessionConfiguration, table: SyntaxTable) -> list[CommandDescription]:
+    """Return the commands that a session of ``configuration`` shows; restricted sessions have proxies of some, functions."""
+    described = []
+    for name in registry.names():
+        syntax = table.find(name)
+        if syntax is None or not configuration.shows(name):
+            continue
+        proxy = configuration.visible is not None and name.lower() in RESTRICTED_REMOTE_SERVER
+        parameters = tuple(
+            ParameterDescription(each.name, _type_name(each.type), each.aliases, each.is_switch)
+            for each in syntax.parameters.values()
+        )
+        described.append(CommandDescription(syntax.name, syntax.module, "Function" if proxy else "Cmdlet", parameters))
+    return described
+
+
+def _type_name(short: str) -> str:
+    bare = short.removesuffix("[]")
+    full = bare if "." in bare else _TYPE_NAMES.get(bare, f"System.{bare}")
+    return full + short[len(bare) :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from include.simulator.host import ByteSink, Session
+from include.simulator.world.agent import WUSA_REFUSED
 from include.simulator.world.machines import Machine
 
 _CODE_PAGE = "cp437"
@@ -24,6 +25,7 @@ def environment(machine: Machine, session: Session) -> dict[str, str]:
         "USERNAME": user,
         "USERPROFILE": rf"C:\Users\{user}",
         "windir": r"C:\Windows",
+        **session.environment,
     }
 
 
@@ -32,7 +34,7 @@ def run_line(machine: Machine, session: Session, line: str, stdout: ByteSink, st
     variables = environment(machine, session)
     line = _expand(line, variables)
     word, _, rest = line.strip().partition(" ")
-    name = word.strip('"').lower().removesuffix(".exe")
+    name = word.strip('"').rpartition("\\")[2].lower().removesuffix(".exe")
     rest = rest.strip()
     if name in ("", "rem"):
         return 0
@@ -50,6 +52,11 @@ def run_line(machine: Machine, session: Session, line: str, stdout: ByteSink, st
         return 0
     if name == "set":
         return _set(variables, rest, stdout, stderr)
+    if name == "cd" and not rest:
+        stdout(_encode(f"{session.working_directory or variables['USERPROFILE']}\r\n"))
+        return 0
+    if name == "wusa":
+        return WUSA_REFUSED
     if name == "exit":
         return _exit_code(rest)
     stderr(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from include.simulator.cmdlets.binder_common import CommonParameters
 from include.simulator.host import Sink
+from include.simulator.host_interaction import StreamRecord
 from include.simulator.objects import SimError, TerminatingError
+
+V = TypeVar("V")
 
 
 def completed(record: SimError, command: str, class_name: str) -> SimError:
@@ -26,12 +31,22 @@ class CommandSink:
     With ``last`` False the output is kept for the next command of the pipeline instead of being sent.
     """
 
-    def __init__(self, client: Sink, command: str, class_name: str, common: CommonParameters, *, last: bool) -> None:
+    def __init__(
+        self,
+        client: Sink,
+        command: str,
+        class_name: str,
+        common: CommonParameters,
+        *,
+        last: bool,
+        merges: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         self._client = client
         self._command = command
         self._class_name = class_name
         self._common = common
         self._last = last
+        self._merges = dict(merges)
         self.collected: list[object] = []
         self.errors: list[SimError] = []
 
@@ -49,30 +64,39 @@ class CommandSink:
         if self._common.error_action == "Stop":
             raise TerminatingError(record)
         if self._common.error_action not in ("SilentlyContinue", "Ignore"):
-            self._client.error(record)
+            self._route("error", record, self._client.error)
 
     def warning(self, message: str) -> None:
         """Write a warning unless it is silenced; with ``-WarningAction Stop`` it ends the pipeline."""
         action = self._common.warning_action
         if action not in ("SilentlyContinue", "Ignore"):
-            self._client.warning(message)
+            self._route("warning", message, self._client.warning)
         if action == "Stop":
             raise TerminatingError(completed(_stopped_by_warning(message), self._command, self._class_name))
 
     def verbose(self, message: str) -> None:
         """Write a verbose message when it was asked for."""
         if self._common.verbose:
-            self._client.verbose(message)
+            self._route("verbose", message, self._client.verbose)
 
     def debug(self, message: str) -> None:
         """Write a debug message when it was asked for."""
         if self._common.debug:
-            self._client.debug(message)
+            self._route("debug", message, self._client.debug)
 
     def information(self, message: str, source: str = "") -> None:
         """Write an information record; only ``Ignore`` keeps it out of the stream."""
         if self._common.information_action != "Ignore":
-            self._client.information(message, source or self._command)
+            source = source or self._command
+            self._route("information", message, lambda text: self._client.information(text, source), source)
+
+    def _route(self, stream: str, value: V, write: Callable[[V], None], source: str = "") -> None:
+        """Write to a stream, or to where the client merged that stream of the command."""
+        target = self._merges.get(stream)
+        if target == "output":
+            self.output(StreamRecord(stream, value, source))
+        elif target is None:
+            write(value)
 
     def progress(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from include.simulator.cmdlets import storage_objects as shape
+from include.simulator.cmdlets import storage_place_objects as places
 from include.simulator.cmdlets.cim_objects import query_not_found, storage_error
 from include.simulator.cmdlets.cluster_errors import matching
 from include.simulator.cmdlets.registry import Call, cmdlet
@@ -18,13 +19,13 @@ _WOULD_LOSE_DATA = 46008
 _NOT_HEALTHY = 46007
 
 
-def _viewer(call: Call) -> Node | None:
+def viewer(call: Call) -> Node | None:
     """Return the node whose clustered subsystem answers, or None where there is none: outside the cluster, or service stopped."""
     host = call.host
     return host if isinstance(host, Node) and (host.member or host.joining) else None
 
 
-def _named(call: Call, cls: str, parameter: str, found: Iterable[SimObject]) -> None:
+def named(call: Call, cls: str, parameter: str, found: Iterable[SimObject]) -> None:
     """Write those of ``found`` that ``parameter`` names and whose HealthStatus was asked for; complain of unmatched names."""
     names, health = call.texts(parameter), {each.lower() for each in call.texts("HealthStatus")}
     items = list(found)
@@ -40,27 +41,27 @@ def _named(call: Call, cls: str, parameter: str, found: Iterable[SimObject]) -> 
 @cmdlet("Get-VirtualDisk")
 async def get_virtual_disk(call: Call) -> None:
     """Write the virtual disks."""
-    host = _viewer(call)
+    host = viewer(call)
     disks = [shape.virtual_disk(call.world, host, disk) for disk in call.world.storage.virtual_disks] if host else []
-    _named(call, "MSFT_VirtualDisk", "UniqueId" if call.has("UniqueId") else "FriendlyName", disks)
+    named(call, "MSFT_VirtualDisk", "UniqueId" if call.has("UniqueId") else "FriendlyName", disks)
 
 
 @cmdlet("Get-StoragePool")
 async def get_storage_pool(call: Call) -> None:
     """Write the primordial pool and the cluster's pool, or the kind that was asked for."""
-    host = _viewer(call)
+    host = viewer(call)
     wanted = call.parameters.get("IsPrimordial")
     kinds = {bool(each) for each in wanted} if isinstance(wanted, list | tuple) else {True, False}
     if wanted is not None and not isinstance(wanted, list | tuple):
         kinds = {bool(wanted)}
     pools = [shape.pool(call.world, host, primordial=kind) for kind in (True, False) if kind in kinds] if host else []
-    _named(call, "MSFT_StoragePool", "FriendlyName", pools)
+    named(call, "MSFT_StoragePool", "FriendlyName", pools)
 
 
 @cmdlet("Get-StorageJob")
 async def get_storage_job(call: Call) -> None:
     """Write the storage jobs; none means that nothing is being repaired."""
-    host = _viewer(call)
+    host = viewer(call)
     if host is None:
         return
     call.world.repairs.settle()
@@ -75,24 +76,36 @@ async def get_storage_job(call: Call) -> None:
 @cmdlet("Get-PhysicalDisk")
 async def get_physical_disk(call: Call) -> None:
     """Write the physical disks of all nodes."""
-    host = _viewer(call)
+    host = viewer(call)
     disks = [shape.physical_disk(call.world, host, disk) for disk in call.world.storage.physical_disks] if host else []
-    _named(call, "MSFT_PhysicalDisk", "SerialNumber" if call.has("SerialNumber") else "FriendlyName", disks)
+    named(call, "MSFT_PhysicalDisk", "SerialNumber" if call.has("SerialNumber") else "FriendlyName", disks)
 
 
 @cmdlet("Get-StorageFaultDomain")
 async def get_storage_fault_domain(call: Call) -> None:
-    """Write the servers (StorageScaleUnit) and drives (PhysicalDisk), or the kind that was asked for."""
-    host = _viewer(call)
+    """Write servers (StorageScaleUnit), enclosures and drives, or the kind that was asked for; no racks or sites are defined."""
+    host = viewer(call)
     if host is None:
         return
-    kind = (call.text("Type") or "").lower()
+    kind, place = (call.text("Type") or "").lower(), call.text("PhysicalLocation")
+    found: list[SimObject] = []
     if kind in ("", "storagescaleunit"):
-        for node in call.world.nodes:
-            call.sink.output(shape.scale_unit(call.world, host, node))
+        found += [shape.scale_unit(call.world, host, node) for node in call.world.nodes]
+    if kind in ("", "storageenclosure"):
+        found += [places.enclosure(call.world, host, node) for node in call.world.nodes]
     if kind in ("", "physicaldisk"):
-        for disk in call.world.storage.physical_disks:
-            call.sink.output(shape.physical_disk(call.world, host, disk))
+        found += [shape.physical_disk(call.world, host, disk) for disk in call.world.storage.physical_disks]
+    for item in found:
+        if place is None or matching(place, [str(item.get("PhysicalLocation"))]):
+            call.sink.output(item)
+
+
+@cmdlet("Get-StorageScaleUnit")
+async def get_storage_scale_unit(call: Call) -> None:
+    """Write the servers as storage fault domains (azure-stack-docs, maintain-servers; there is no page of the cmdlet)."""
+    host = viewer(call)
+    units = [shape.scale_unit(call.world, host, node) for node in call.world.nodes] if host else []
+    named(call, "MSFT_StorageScaleUnit", "FriendlyName", units)
 
 
 @cmdlet("Enable-StorageMaintenanceMode")
@@ -123,16 +136,16 @@ async def get_storage_subsystem(call: Call) -> None:
     """Write the server's own subsystem and the clustered one."""
     host = call.host
     if isinstance(host, Node):
-        kinds = (False, True) if _viewer(call) else (False,)
+        kinds = (False, True) if viewer(call) else (False,)
         found = [shape.subsystem(call.world, host, clustered=kind) for kind in kinds]
-        _named(call, "MSFT_StorageSubSystem", "FriendlyName", found)
+        named(call, "MSFT_StorageSubSystem", "FriendlyName", found)
 
 
 @cmdlet("Debug-StorageSubSystem")
 async def debug_storage_subsystem(call: Call) -> None:
     """Write the current faults of the Health Service; nothing means that there is none."""
-    host = _viewer(call)
-    piped = [item.source for item in _objects(call) if isinstance(item.source, tuple)]
+    host = viewer(call)
+    piped = [item.source for item in objects(call) if isinstance(item.source, tuple)]
     named = [
         name
         for name in call.texts("StorageSubSystemFriendlyName")
@@ -140,14 +153,14 @@ async def debug_storage_subsystem(call: Call) -> None:
     ]
     if host and (("subsystem", True) in piped or named):
         for fault in faults(call.world):
-            call.sink.output(shape.diagnose_result(host, fault))
+            call.sink.output(shape.diagnose_result(call.world, host, fault))
 
 
 @cmdlet("Repair-VirtualDisk")
 async def repair_virtual_disk(call: Call) -> None:
     """Start a repair by hand; without -AsJob return when it is over."""
     world = call.world
-    disks = [item.source for item in _objects(call) if isinstance(item.source, VirtualDisk)]
+    disks = [item.source for item in objects(call) if isinstance(item.source, VirtualDisk)]
     for name in call.texts("FriendlyName"):
         found = [disk for disk in world.storage.virtual_disks if matching(name, [disk.name])]
         if not found:
@@ -173,7 +186,7 @@ async def repair_virtual_disk(call: Call) -> None:
             await world.until(lambda disk=disk: not disk.stale or not world.repairs.running(disk), call.clock)  # type: ignore[misc]
 
 
-def _objects(call: Call) -> list[SimObject]:
+def objects(call: Call) -> list[SimObject]:
     """Return what came down the pipeline or was given by parameter."""
     given = call.parameters.get("InputObject")
     extra = list(given) if isinstance(given, list | tuple) else [given]
@@ -181,4 +194,4 @@ def _objects(call: Call) -> list[SimObject]:
 
 
 def _servers(call: Call) -> list[Node]:
-    return [item.source for item in _objects(call) if isinstance(item.source, Node)]
+    return [item.source for item in objects(call) if isinstance(item.source, Node)]

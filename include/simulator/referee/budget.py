@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from include.simulator.referee.view import Frame
+from include.simulator.referee.departures import departures
+from include.simulator.referee.history import History
 from include.simulator.referee.violation import Violation, violation
 
 NAME = "I1"
 SENTENCE = "never more nodes out of service than the budget, counting nodes that were already out"
 
 
-def check(frames: Sequence[Frame], budget: int = 1) -> list[Violation]:
+def check(history: History, budget: int | None = None) -> list[Violation]:
     """Return every moment at which an order took one node too many out of service.
 
     A node counts as out while it is powered off or its cluster state is not Up. A crash alone breaks nothing: only somebody who
-    sends a further node away does.
+    sends a further node away does. Without ``budget`` that of the rules holds, else one node.
     """
     found = []
-    for frame in frames:
-        if frame.entry.op not in ("node.state", "node.power"):
+    for each in departures(history):
+        allowed = budget if budget is not None else each.frame.before.rules.budget or 1
+        name, out = each.node, each.frame.after.out_of_service
+        if not each.leaves or each.restart or len(out) <= allowed or each.offline_update:
             continue
-        name = frame.entry.detail["node"]
-        was, now = frame.before.nodes.get(name), frame.after.nodes[name]
-        left = (was is None or was.in_service) and not now.in_service
-        out = frame.after.out_of_service
-        if left and name in frame.before.ordered and len(out) > budget:
-            sentence = (
-                f"{name} was taken out of service while {_others(out, name)} out already; the budget is {budget}."
-            )
-            found.append(violation(NAME, frame.entry, name, sentence))
+        others = [other for other in out if other != name]
+        already = f"{', '.join(others)} {'was' if len(others) == 1 else 'were'}"
+        sentence = f"{name} was taken out of service while {already} out already; the budget is {allowed}."
+        found.append(violation(NAME, each.frame.entry, name, sentence))
     return found
-
-
-def _others(out: list[str], name: str) -> str:
-    others = [each for each in out if each != name]
-    return f"{', '.join(others)} {'was' if len(others) == 1 else 'were'}"

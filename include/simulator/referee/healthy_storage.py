@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from include.simulator.referee.view import Frame
+from include.simulator.referee.departures import departures
+from include.simulator.referee.history import History
 from include.simulator.referee.violation import Violation, violation
 
 NAME = "I4"
 SENTENCE = "no next node while repair is pending or suspended or a virtual disk is not healthy"
 
 
-def check(frames: Sequence[Frame]) -> list[Violation]:
+def check(history: History) -> list[Violation]:
     """Return every node that was ordered out of service, by drain or restart, while the storage was not whole."""
     found = []
-    for frame in frames:
-        if frame.entry.op not in ("node.state", "node.restart"):
+    for each in departures(history):
+        before = each.frame.before
+        if not each.leaves or each.consequence or each.offline_update:
             continue
-        name = frame.entry.detail["node"]
-        was = frame.before.nodes.get(name)
-        now = frame.after.nodes.get(name)
-        leaves = (
-            was is not None
-            and was.in_service
-            and (frame.entry.op == "node.restart" or (now is not None and not now.in_service))
-        )
-        if not leaves or name not in frame.after.ordered:
-            continue
-        reasons = [f"virtual disk {disk} was {frame.before.disks[disk]}" for disk in frame.before.unhealthy_disks]
-        reasons += [f"{job} was not over" for job in frame.before.open_repairs]
+        reasons = [f"virtual disk {disk} was {before.disks[disk]}" for disk in before.unhealthy_disks]
+        reasons += [f"{job} was not over" for job in before.open_repairs]
         if reasons:
-            found.append(violation(NAME, frame.entry, name, f"{name} was taken next although {'; '.join(reasons)}."))
+            sentence = f"{each.node} was taken next although {'; '.join(reasons)}."
+            found.append(violation(NAME, each.frame.entry, each.node, sentence))
     return found

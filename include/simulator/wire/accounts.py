@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spnego._ntlm_raw.crypto import ntowfv1
@@ -27,8 +27,8 @@ class Account:
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """Every way in which a client may write the account."""
-        return (self.name, self.principal, f"{self.name}@{self.upn_suffix}")
+        """Every way in which a client may write the account; some split a UPN and send its suffix as the domain."""
+        return (self.name, self.principal, f"{self.name}@{self.upn_suffix}", f"{self.upn_suffix}\\{self.name}")
 
 
 class Accounts:
@@ -47,16 +47,30 @@ class Accounts:
         account = self.find(spelling)
         return account if account and account.password == password else None
 
+    def rotate(self, spelling: str, password: str) -> str:
+        """Give an account another password from now on and return the old one; raises KeyError for an unknown account."""
+        account = self.find(spelling)
+        if account is None:
+            raise KeyError(f"There is no account {spelling!r} whose password could be changed.")
+        changed = replace(account, password=password)
+        self._by_spelling |= {each.lower(): changed for each in account.spellings}
+        if self._file is not None:
+            self._write(self._file)
+        return account.password
+
     def open(self) -> None:
         """Write the hash file; it holds hashes, not passwords, because hashing at every log-in is slow."""
+        descriptor, name = tempfile.mkstemp(prefix="simulator-accounts-")
+        os.close(descriptor)
+        self._file = Path(name)
+        self._write(self._file)
+
+    def _write(self, file: Path) -> None:
         lines = []
         for spelling, account in self._by_spelling.items():
             nt_hash = ntowfv1(account.password).hex().upper()
             lines.append(f"{spelling}:1000:{'0' * 32}:{nt_hash}:[U]:LCT-00000000\n")
-        descriptor, name = tempfile.mkstemp(prefix="simulator-accounts-")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.writelines(lines)
-        self._file = Path(name)
+        file.write_text("".join(lines), encoding="utf-8")
 
     def select(self) -> None:
         """Make this table the one that the NTLM acceptor of this process reads, until another one is selected."""

@@ -13,7 +13,7 @@ from spnego.channel_bindings import GssChannelBindings
 from spnego.tls import CredSSPTLSContext
 
 from include.simulator.wire.accounts import Account, Accounts
-from include.simulator.wire.options import BASIC, CREDSSP
+from include.simulator.wire.options import BASIC, CERTIFICATE, CREDSSP
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Authenticator:
         schemes: Sequence[str],
         credssp_context: CredSSPTLSContext,
         channel_binding: bytes | None = None,
+        certificate_name: str = "",
     ) -> None:
         self.identity: Identity | None = None
         self.context: spnego.ContextProxy | None = None
@@ -45,6 +46,7 @@ class Authenticator:
         self._schemes = {scheme.lower(): scheme for scheme in schemes}
         self._credssp_context = credssp_context
         self._channel_binding = channel_binding
+        self._certificate_name = certificate_name
         self._running = ""
 
     @property
@@ -56,6 +58,8 @@ class Authenticator:
     def step(self, authorization: str) -> tuple[bool, Challenges]:
         """Take one Authorization header; return whether the log-in is complete and the headers of the answer."""
         scheme, _, value = authorization.partition(" ")
+        if scheme.lower() == CERTIFICATE:
+            return self._certificate()
         offered = self._schemes.get("negotiate" if scheme.lower() == "kerberos" else scheme.lower())
         try:
             token = base64.b64decode(value, validate=True)
@@ -82,6 +86,14 @@ class Authenticator:
         if account is None:
             return self._refuse()
         self.identity = Identity(account, BASIC)
+        return True, ()
+
+    def _certificate(self) -> tuple[bool, Challenges]:
+        """Log in whom the TLS handshake has proved to be there already."""
+        account = self._accounts.find(self._certificate_name)
+        if account is None:
+            return self._refuse()
+        self.identity = Identity(account, "Certificate")
         return True, ()
 
     def _negotiate(self, offered: str, scheme: str, token: bytes) -> tuple[bool, Challenges]:

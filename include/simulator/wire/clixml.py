@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -24,13 +24,16 @@ from include.simulator.objects import (
     UInt64,
     Version,
 )
+from include.simulator.wire import cim_metadata
 
 #: Properties of an object are written, objects inside those properties only as text: the depth of PowerShell remoting.
 REMOTING_DEPTH: Final = 1
 #: For the protocol's own records, which are written whole.
 FULL_DEPTH: Final = 100
 
-_CIM_INSTANCE: Final = "Microsoft.Management.Infrastructure.CimInstance"
+#: Types whose properties are written wherever they are (PowerShell, types.ps1xml and serialization.cs).
+_ALWAYS_EXPANDED: Final = {"System.Management.Automation.PSCredential": 1}
+_ARRAY_LIST: Final = ("System.Collections.ArrayList", "System.Object")
 _ESCAPE_MARK = re.compile("_(?=[xX])")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\U00010000-\U0010ffff]")
 _INTEGERS: Final[Mapping[type, str]] = {Byte: "By", UInt16: "U16", UInt32: "U32", Int64: "I64", UInt64: "U64"}
@@ -55,6 +58,16 @@ class Typed:
 
     type_names: tuple[str, ...]
     value: Mapping[object, object] | Iterable[object]
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """An object that PowerShell put around another value, such as the items of a provider's drive."""
+
+    type_names: tuple[str, ...]
+    value: object
+    notes: Mapping[str, object] = field(default_factory=dict)
+    to_string: str | None = None
 
 
 def text_of(value: str) -> str:
@@ -89,11 +102,21 @@ def duration_of(value: timedelta) -> str:
 
 
 class Writer:
-    """Writes one message; references to objects and type names hold within it."""
+    """Writes one message; references to objects and type names hold within it.
 
-    def __init__(self, encrypt: Callable[[str], str], depths: Mapping[str, int] | None = None) -> None:
+    ``depths`` are the depths of types that differ from the others. ``classes`` are the CIM classes that the client of the
+    session knows already; those that this message describes are added.
+    """
+
+    def __init__(
+        self,
+        encrypt: Callable[[str], str],
+        depths: Mapping[str, int] | None = None,
+        classes: set[cim_metadata.ClassKey] | None = None,
+    ) -> None:
         self._encrypt = encrypt
-        self._depths = depths or {}
+        self._depths = {**_ALWAYS_EXPANDED, **(depths or {})}
+        self._classes = set() if classes is None else classes
         self._out: list[str] = []
         self._types: dict[tuple[str, ...], int] = {}
         self._objects: dict[int, int] = {}
@@ -146,23 +169,25 @@ class Writer:
         return tag, str(int(value))
 
     def _complex(self, value: object, attribute: str, depth: int) -> None:
+        known = self._objects.get(id(value))
+        if known is not None:
+            self._out.append(f'<Ref{attribute} RefId="{known}" />')
+            return
         if isinstance(value, SimObject):
             depth = self._depth(value, depth)
             if depth <= 0:
                 self._out.append(f"<S{attribute}>{text_of(_string(value))}</S>")
                 return
-        known = self._objects.get(id(value))
-        if known is not None:
-            self._out.append(f'<Ref{attribute} RefId="{known}" />')
-            return
         number, self._next_id = self._next_id, self._next_id + 1
         self._out.append(f'<Obj{attribute} RefId="{number}">')
-        if isinstance(value, SimObject | Typed):
+        if isinstance(value, SimObject | Typed | Wrapped):
             self._objects[id(value)] = number
             # An object that is gone could share its identity with a later one.
             self._kept.append(value)
         if isinstance(value, SimObject):
             self._object(value, depth)
+        elif isinstance(value, Wrapped):
+            self._wrapped(value, depth)
         elif isinstance(value, SimEnum):
             self._type_names((value.type_name, "System.Enum", "System.ValueType", "System.Object"))
             self._out.append(f"<ToString>{text_of(value.name)}</ToString>")
@@ -177,10 +202,9 @@ class Writer:
 
     def _depth(self, value: SimObject, depth: int) -> int:
         # CIM instances are always written with their properties, wherever they are (PowerShell, serialization.cs).
-        main = value.type_names[0] if value.type_names else ""
-        if main == _CIM_INSTANCE or main.startswith(f"{_CIM_INSTANCE}#"):
+        if cim_metadata.is_instance(value):
             return max(depth, 1)
-        return self._depths.get(main, depth)
+        return self._depths.get(value.type_names[0], depth) if value.type_names else depth
 
     def _object(self, value: SimObject, depth: int) -> None:
         if value.type_names:
@@ -189,13 +213,28 @@ class Writer:
             self._out.append(f"<ToString>{text_of(value.to_string)}</ToString>")
         if value.properties:
             self._members("Props", value.properties, depth - 1)
-        if value.notes:
-            self._members("MS", value.notes, depth - 1)
+        described = cim_metadata.classes_of(value, self._classes)
+        if value.notes or described:
+            # Members that PowerShell put on the instance do not count as a level (serialization.cs, WriteMemberInfoCollection).
+            self._members("MS", value.notes, depth, described)
 
-    def _members(self, tag: str, members: Mapping[str, object], depth: int) -> None:
+    def _wrapped(self, value: Wrapped, depth: int) -> None:
+        if value.type_names:
+            self._type_names(value.type_names)
+        if value.to_string is not None:
+            self._out.append(f"<ToString>{text_of(value.to_string)}</ToString>")
+        self.write(value.value, None, depth)
+        if value.notes:
+            self._members("MS", value.notes, depth)
+
+    def _members(
+        self, tag: str, members: Mapping[str, object], depth: int, described: Sequence[SimObject] = ()
+    ) -> None:
         self._out.append(f"<{tag}>")
         for name, member in members.items():
             self.write(member, name, depth)
+        if described:
+            self.write(Typed(_ARRAY_LIST, described), "__ClassMetadata", FULL_DEPTH)
         self._out.append(f"</{tag}>")
 
     def _container(self, value: object, depth: int) -> None:

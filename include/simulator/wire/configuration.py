@@ -40,7 +40,7 @@ def _settings(options: EndpointOptions) -> dict[str, object]:
                 "Basic": BASIC in options.authentication,
                 "Kerberos": False,
                 "Negotiate": NEGOTIATE in options.authentication,
-                "Certificate": False,
+                "Certificate": options.client_authority is not None,
                 "CredSSP": CREDSSP in options.authentication,
                 "CbtHardeningLevel": "Strict" if options.check_channel_binding else "None",
             },
@@ -55,7 +55,7 @@ def _settings(options: EndpointOptions) -> dict[str, object]:
         "Winrs": {
             "AllowRemoteShellAccess": True,
             "IdleTimeout": int(quotas.idle_seconds * 1000),
-            "MaxConcurrentUsers": 2147483647,
+            "MaxConcurrentUsers": quotas.shell_users,
             "MaxShellRunTime": 2147483647,
             "MaxProcessesPerShell": 2147483647,
             "MaxMemoryPerShellMB": 2147483647,

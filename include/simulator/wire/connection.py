@@ -116,6 +116,9 @@ class Connection:
         message = self._open(request)
         if isinstance(message, http.Response):
             return _Reply(message, fault=fault)
+        if len(message.text) > self._policy.max_envelope_kb * 1024:
+            # Clients report this status as "the request size exceeded the configured MaxEnvelopeSize quota" (wsmerror.h).
+            return _Reply(http.Response(413, headers=message.headers), fault=fault)
         try:
             soap_request = soap.parse(message.text)
         except (ParseError, ValueError):
@@ -125,7 +128,10 @@ class Connection:
             if fault and not await self._strike_before(fault):
                 return None
         caller = Caller(message.identity, self._address, self._reader.at_eof)
-        answer = await self._service.handle(soap_request, caller)
+        if fault and fault.kind is FaultKind.QUOTA:
+            answer = self._service.refuse_for_quota(soap_request, fault.quota)
+        else:
+            answer = await self._service.handle(soap_request, caller)
         content_type, body = SOAP_TYPE, answer.body
         if message.encrypted and self._encryption:
             content_type, body = self._encryption.wrap(body)
@@ -166,8 +172,8 @@ class Connection:
 
     async def _strike_before(self, fault: WireFault) -> bool:
         """Let a fault strike before the request is carried out; return whether to go on."""
-        if fault.kind is FaultKind.KILL_SHELLS:
-            self._service.shells.clear()
+        if fault.kind is FaultKind.KILL_SESSIONS:
+            self._service.shells.end_older_than(fault.seconds)
         elif fault.kind is FaultKind.RESET_BEFORE:
             reset(self.writer)
             return False

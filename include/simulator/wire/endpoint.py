@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,6 +69,7 @@ class Endpoint:
         self._listeners: list[asyncio.Server] = []
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._undo: list[Callable[[], object]] = []
 
     async def start(self, security: Security) -> None:
         """Listen; raises PortBusyError when a port is taken."""
@@ -115,8 +117,24 @@ class Endpoint:
     async def add_fault(self, fault: WireFault) -> None:
         """Order a fault on the wire."""
         self._faults.add(fault)
-        if fault.kind is FaultKind.REFUSED:
+        if fault.kind is FaultKind.REFUSE:
             self._stop_listening()
+        elif fault.kind is FaultKind.ROTATE_CREDENTIALS:
+            self._rotate_later(fault)
+
+    def _rotate_later(self, fault: WireFault) -> None:
+        accounts = self._get_security().accounts
+        if accounts.find(fault.account) is None:
+            raise ValueError(f"There is no account {fault.account!r} whose password could be rotated.")
+
+        def rotate() -> None:
+            old = accounts.rotate(fault.account, fault.password)
+            self._undo.append(lambda: accounts.rotate(fault.account, old))
+
+        if fault.seconds:
+            self._undo.append(asyncio.get_running_loop().call_later(fault.seconds, rotate).cancel)
+        else:
+            rotate()
 
     async def clear_faults(self) -> None:
         """End every ordered fault."""
@@ -125,8 +143,10 @@ class Endpoint:
             await self._listen()
 
     def clear_fault_list(self) -> None:
-        """End the faults without listening again."""
+        """End the faults without listening again; rotated credentials become again what they were."""
         self._faults.clear()
+        while self._undo:
+            self._undo.pop()()
 
     @property
     def connection_count(self) -> int:
@@ -146,7 +166,7 @@ class Endpoint:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._serve(reader, writer, is_tls=is_tls)
 
-        context = self._get_security().certificate.context() if is_tls else None
+        context = self._get_security().certificate.context(self.options.client_authority) if is_tls else None
         try:
             listener = await asyncio.start_server(
                 serve, self.address, port, ssl=context, backlog=_BACKLOG, limit=_STREAM_LIMIT
@@ -171,9 +191,10 @@ class Endpoint:
         security = self._get_security()
         authenticator = Authenticator(
             security.accounts,
-            self.options.authentication,
+            self.options.offered,
             security.credssp,
             security.certificate.channel_binding if is_tls and self.options.check_channel_binding else None,
+            tls.client_name(writer.get_extra_info("peercert")),
         )
         policy = Policy(self.options.allow_unencrypted, is_tls, self.options.quotas.max_envelope_kb)
         connection = Connection(reader, writer, authenticator, self.service, self._faults, policy)
@@ -206,3 +227,6 @@ class Endpoint:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             self.service.shells.expire()
+            limit = self._faults.session_seconds
+            if limit is not None:
+                self.service.shells.end_older_than(limit)

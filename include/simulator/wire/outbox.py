@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from include.simulator.wire import faults
+from include.simulator.wire import faults, quota_faults
 
 #: A client may ask for a smaller envelope, but no recorded answer of Windows carries more than this.
 MAX_ANSWER_BYTES = 350_000
@@ -28,6 +28,7 @@ class Outbox:
         self.exit_code: int | None = None
         self._items: deque[tuple[str, bytes]] = deque()
         self._closed: faults.WsmanFault | None = None
+        self._interruption: faults.WsmanFault | None = None
         self._changed = asyncio.Event()
         self._last: tuple[str, str] | None = None
         self._ended = False
@@ -45,6 +46,11 @@ class Outbox:
     def close(self, fault: faults.WsmanFault) -> None:
         """Answer the waiting and every later Receive with ``fault``."""
         self._closed = fault
+        self._changed.set()
+
+    def interrupt(self, fault: faults.WsmanFault) -> None:
+        """Answer the waiting Receive with ``fault`` and keep everything for a later one."""
+        self._interruption = fault
         self._changed.set()
 
     def discard(self) -> None:
@@ -66,14 +72,22 @@ class Outbox:
         self._ended = False
         self._changed.set()
 
-    async def take(self, seconds: float, client_gone: Callable[[], bool], *, limit: int | None = None) -> Batch:
-        """Return what is ready, waiting up to ``seconds`` for it; ``limit`` caps the number of pieces.
+    async def take(
+        self,
+        seconds: float,
+        client_gone: Callable[[], bool],
+        *,
+        limit: int | None = None,
+        size: int = MAX_ANSWER_BYTES,
+    ) -> Batch:
+        """Return what is ready, waiting up to ``seconds`` for it; ``limit`` caps the number of pieces, ``size`` their bytes.
 
         Raises a WsmanFault when there is nothing in time, the target is closed or its end has been taken, and
         ConnectionResetError when the client went away meanwhile: then nothing is taken.
         """
         if self._ended:
             raise faults.unknown_command()
+        self._interruption = None
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while not self._items and self.exit_code is None and self._closed is None:
@@ -86,16 +100,19 @@ class Outbox:
                 # Another Receive for the same data may be waiting.
                 self._changed.set()
                 raise ConnectionResetError
+            if self._interruption is not None:
+                raise self._interruption
         if self._closed is not None:
             raise self._closed
-        return self._pop(limit)
+        return self._pop(limit, min(size, MAX_ANSWER_BYTES))
 
-    def _pop(self, limit: int | None) -> Batch:
+    def _pop(self, limit: int | None, size: int) -> Batch:
+        if self._items and len(self._items[0][1]) > size:
+            raise quota_faults.envelope_exceeded()
         taken: list[tuple[str, bytes]] = []
-        size = 0
-        while self._items and size < MAX_ANSWER_BYTES and (limit is None or len(taken) < limit):
+        while self._items and len(self._items[0][1]) <= size and (limit is None or len(taken) < limit):
             taken.append(self._items.popleft())
-            size += len(taken[-1][1])
+            size -= len(taken[-1][1])
         exit_code = None if self._items else self.exit_code
         self._ended = exit_code is not None
         return Batch(tuple(taken), exit_code)

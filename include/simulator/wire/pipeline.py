@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import psrpcore
-from psrpcore.types import PSInvocationState, PSRPMessageType
+from psrpcore.types import PipelineResultTypes, PSInvocationState, PSRPMessageType
 
-from include.simulator.host import Argument, CommandCall, Statement
-from include.simulator.objects import SimError, SimObject, TerminatingError
-from include.simulator.wire import records
+from include.simulator.host import Argument, CommandCall, DescribesCommands, Statement
+from include.simulator.host_interaction import StreamRecord, interactive
+from include.simulator.objects import Int64, SimError, SimObject, TerminatingError
+from include.simulator.wire import command_metadata, records, records_merged
 from include.simulator.wire.clixml import FULL_DEPTH, REMOTING_DEPTH
+from include.simulator.wire.host_calls import ClientHost
 from include.simulator.wire.outbox import Outbox
 from include.simulator.wire.values import neutral
 
@@ -26,6 +29,12 @@ log = logging.getLogger(__name__)
 
 #: Where a pipeline finds what the client piped into it, named like PowerShell's automatic variable.
 INPUT_VARIABLE: Final = "input"
+_STREAMS: Final = ("error", "warning", "verbose", "debug", "information")
+#: A word where a script calls a command, keywords left out.
+_COMMAND_WORD: Final = re.compile(
+    r"(?:^|[;|{(=\n])\s*(?!(?:begin|process|end|while|if|else|for|foreach|do|switch|param|function|return|try)\b)"
+    r"[A-Za-z][\w-]*(?=\s|;|$)"
+)
 
 
 class PipelineRun:
@@ -40,6 +49,7 @@ class PipelineRun:
         self._input: list[object] = []
         self._input_ended = asyncio.Event()
         self._invocation = records.Invocation(None)
+        self._client_host: ClientHost | None = None
 
     def add_input(self, value: object) -> None:
         """Take one object that the client pipes in."""
@@ -49,9 +59,13 @@ class PipelineRun:
         """The client has piped in everything."""
         self._input_ended.set()
 
-    def refuse(self, reason: str) -> None:
-        """Fail without running anything."""
-        self._state(PSInvocationState.Failed, SimError(reason, "NotSupported", category="NotImplemented"))
+    def describe(self, question: psrpcore.GetMetadata) -> None:
+        """Answer which commands the session has."""
+        host = self._shell.host
+        commands = host.describe_commands(self._shell.session) if isinstance(host, DescribesCommands) else ()
+        for value in command_metadata.answer(question, commands):
+            self._write(PSRPMessageType.PipelineOutput, value)
+        self._state(PSInvocationState.Completed)
         self.outbox.finish()
 
     async def execute(self, metadata: psrpcore.PowerShell, runspace: Callable[[], Awaitable[None]]) -> None:
@@ -78,13 +92,24 @@ class PipelineRun:
         self._invocation = records.Invocation(
             first[-1] if first else None, len(first), int(metadata.remote_stream_options)
         )
-        if not self._shell.modules_prepared:
-            self._shell.modules_prepared = True
-            self.progress("Preparing modules for first use.", " ", completed=True)
+        self._client_host = self._shell.client_host(metadata.host, self.pipeline_id)
+        interactive.set(self._client_host)
+        self._prepare_modules(first[0] if first else None)
         if not metadata.no_input:
             await self._input_ended.wait()
             self._shell.session.variables[INPUT_VARIABLE] = self._input
         await self._shell.host.invoke(self._shell.session, statements, self)
+
+    def _prepare_modules(self, first: CommandCall | None) -> None:
+        """Tell of the search for modules that the first command of a session makes.
+
+        Only a running script has a stream to tell it on: recordings of single commands never show the record.
+        """
+        if self._shell.modules_prepared or first is None or (first.is_script and not _COMMAND_WORD.search(first.name)):
+            return
+        self._shell.modules_prepared = True
+        if first.is_script:
+            self.progress("Preparing modules for first use.", " ", completed=True)
 
     def _state(self, state: PSInvocationState, reason: SimError | None = None) -> None:
         record = records.error_record(reason, self._invocation, terminating=True) if reason else None
@@ -95,7 +120,22 @@ class PipelineRun:
 
     def output(self, value: object) -> None:
         """Send one object to the client."""
-        self._write(PSRPMessageType.PipelineOutput, value, REMOTING_DEPTH)
+        if isinstance(value, StreamRecord):
+            self._write(PSRPMessageType.PipelineOutput, self._merged(value))
+        else:
+            self._write(PSRPMessageType.PipelineOutput, value, REMOTING_DEPTH)
+
+    def _merged(self, record: StreamRecord) -> SimObject:
+        if isinstance(record.value, SimError):
+            return records.error_record(record.value, self._invocation, terminating=False)
+        if record.stream == "information":
+            return records_merged.information(self._information(str(record.value), record.source))
+        return records_merged.informational(record.stream, str(record.value))
+
+    def _tell(self, method: str, *arguments: object) -> None:
+        """Let the client's host show what has also gone to its stream, as Windows does for hosts that can."""
+        if self._client_host is not None:
+            self._client_host.tell(method, *arguments)
 
     def error(self, record: SimError) -> None:
         """Write a non-terminating error."""
@@ -104,19 +144,25 @@ class PipelineRun:
     def warning(self, message: str) -> None:
         """Write a warning."""
         self._write(PSRPMessageType.WarningRecord, records.informational("WarningRecord", message, self._invocation))
+        self._tell("WriteWarningLine", message)
 
     def verbose(self, message: str) -> None:
         """Write a verbose message."""
         self._write(PSRPMessageType.VerboseRecord, records.informational("VerboseRecord", message, self._invocation))
+        self._tell("WriteVerboseLine", message)
 
     def debug(self, message: str) -> None:
         """Write a debug message."""
         self._write(PSRPMessageType.DebugRecord, records.informational("DebugRecord", message, self._invocation))
+        self._tell("WriteDebugLine", message)
 
     def information(self, message: str, source: str = "") -> None:
         """Write an information record."""
+        self._write(PSRPMessageType.InformationRecord, self._information(message, source))
+
+    def _information(self, message: str, source: str) -> SimObject:
         shell = self._shell
-        record = records.information(
+        return records.information(
             message,
             source,
             when=datetime.now(UTC),
@@ -124,7 +170,6 @@ class PipelineRun:
             computer=shell.host.name,
             process_id=shell.process_id,
         )
-        self._write(PSRPMessageType.InformationRecord, record)
 
     def progress(
         self,
@@ -148,6 +193,7 @@ class PipelineRun:
             completed=completed,
         )
         self._write(PSRPMessageType.ProgressRecord, record)
+        self._tell("WriteProgress", Int64(1), record)
 
 
 def _statements(commands: Sequence[psrpcore.Command]) -> list[Statement]:
@@ -158,13 +204,23 @@ def _statements(commands: Sequence[psrpcore.Command]) -> list[Statement]:
             Argument(None if name is None else str(name).lstrip("-").rstrip(":"), neutral(value))
             for name, value in command.parameters
         )
-        current.append(CommandCall(str(command.command_text), arguments, bool(command.is_script)))
+        merges = tuple((stream, target) for stream in _STREAMS if (target := _merge(command, stream)))
+        current.append(CommandCall(str(command.command_text), arguments, bool(command.is_script), merges))
         if command.end_of_statement:
             statements.append(tuple(current))
             current = []
     if current:
         statements.append(tuple(current))
     return statements
+
+
+def _merge(command: psrpcore.Command, stream: str) -> str:
+    """Return where a stream of a command goes instead of to the client's stream, or an empty text."""
+    target: PipelineResultTypes = getattr(command, f"merge_{stream}")
+    if stream == "error" and target == PipelineResultTypes.none and command.merge_my == PipelineResultTypes.Error:
+        # Protocol 2.1 and older know only the error stream.
+        target = command.merge_to
+    return {PipelineResultTypes.Output: "output", PipelineResultTypes.Null: "null"}.get(target, "")
 
 
 def _internal_error(error: Exception) -> SimError:

@@ -8,22 +8,38 @@ import logging
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psrpcore
 from psrpcore import types as ps
 
 from include.simulator.host import PowerShellHost, Session
-from include.simulator.objects import SimObject, Version
-from include.simulator.wire import faults, fragments, names
+from include.simulator.host_interaction import ForwardedEvent
+from include.simulator.objects import SimError, SimObject, TerminatingError, Version
+from include.simulator.wire import faults, fragments, names, shell_faults
+from include.simulator.wire.cim_metadata import ClassKey
 from include.simulator.wire.clixml import FULL_DEPTH, Typed, Writer
+from include.simulator.wire.host_calls import ClientHost, HostCalls
 from include.simulator.wire.pipeline import PipelineRun
-from include.simulator.wire.shells import Shell, ShellRequest
+from include.simulator.wire.shells import Shell, ShellRequest, is_terminate
+from include.simulator.wire.values import neutral
 
 log = logging.getLogger(__name__)
 
 Deliver = Callable[[uuid.UUID | None, bytes], None]
 
+#: The wording is ours, the kind of error is that of PowerShell.
+_NOTHING_TO_NEST_IN: Final = SimError(
+    "A pipeline is not running. A nested pipeline cannot be run without one.",
+    "InvalidOperation",
+    category="InvalidOperation",
+    exception_types=(
+        "System.Management.Automation.PSInvalidOperationException",
+        "System.InvalidOperationException",
+        "System.SystemException",
+    ),
+)
 _DICTIONARY_TYPES: Final = (
     "System.Management.Automation.PSPrimitiveDictionary",
     "System.Collections.Hashtable",
@@ -56,6 +72,7 @@ class Pool(psrpcore.ServerRunspacePool):
         super().__init__()
         self.deliver = deliver
         self._windows_build = windows_build
+        self._cim_classes: set[ClassKey] = set()
 
     def prepare_message(
         self,
@@ -83,7 +100,8 @@ class Pool(psrpcore.ServerRunspacePool):
 
     def emit(self, kind: ps.PSRPMessageType, value: object, pipeline_id: uuid.UUID | None, *, depth: int) -> None:
         """Send a neutral value."""
-        self._send(kind, Writer(self._cipher.encrypt).write(value, depth=depth).text(), pipeline_id)
+        writer = Writer(self._cipher.encrypt, classes=self._cim_classes)
+        self._send(kind, writer.write(value, depth=depth).text(), pipeline_id)
 
     def _send(self, kind: ps.PSRPMessageType, text: bytes, pipeline_id: uuid.UUID | None) -> None:
         message = fragments.message(kind.value, text, self.runspace_pool_id, pipeline_id)
@@ -104,15 +122,18 @@ class PsrpShell(Shell):
     input_streams = "stdin pr"
     output_streams = "stdout"
     running_state = "Pending"
+    disconnectable = True
 
     def __init__(self, host: PowerShellHost, session: Session, request: ShellRequest) -> None:
         super().__init__(host, session, request)
         self.pool = Pool(self._deliver, request.windows_build)
         self.modules_prepared = False
+        self._host_calls = HostCalls(self.pool.emit)
         self._opening = True
         self._runs: dict[str, PipelineRun] = {}
         self._runs_by_pipeline: dict[uuid.UUID, PipelineRun] = {}
         self._slot_free = asyncio.Event()
+        session.forward = self.forward
         creation = request.creation.findtext(names.tag(names.POWERSHELL, "creationXml"))
         if creation:
             self._feed(base64.b64decode(creation))
@@ -140,11 +161,13 @@ class PsrpShell(Shell):
         if isinstance(event, psrpcore.CreatePipelineEvent) and run:
             run.task = self.spawn(self._execute(run, event.pipeline))
         elif isinstance(event, psrpcore.GetCommandMetadataEvent) and run:
-            run.refuse("The simulated machine does not describe its commands to clients.")
+            run.describe(event.pipeline)
         elif isinstance(event, psrpcore.PipelineInputEvent) and run:
             run.add_input(event.data)
         elif isinstance(event, psrpcore.EndOfPipelineInputEvent) and run:
             run.end_input()
+        elif isinstance(event, psrpcore.PipelineHostResponseEvent):
+            self._host_calls.answered(int(event.ci), neutral(event.result))
         elif isinstance(event, psrpcore.GetAvailableRunspacesEvent):
             busy = sum(run.running for run in self._runs.values())
             self.pool.runspace_availability_response(event.ci, max(0, self.pool.max_runspaces - busy))
@@ -159,10 +182,36 @@ class PsrpShell(Shell):
 
     async def _execute(self, run: PipelineRun, metadata: psrpcore.PowerShell) -> None:
         try:
-            await run.execute(metadata, self._wait_for_runspace)
+            await run.execute(metadata, self._join_running if metadata.is_nested else self._wait_for_runspace)
         finally:
             self.pool.pipeline_table.pop(run.pipeline_id, None)
             self._slot_free.set()
+
+    def client_host(self, wanted: ps.HostInfo, pipeline_id: uuid.UUID) -> ClientHost | None:
+        """Return the host that the client offers for a pipeline, its own or that of the session, None when there is none."""
+        offered = self.pool.host if wanted.UseRunspaceHost else wanted
+        if offered is None or offered.IsHostNull or offered.IsHostUINull:
+            return None
+        return ClientHost(self._host_calls, pipeline_id)
+
+    def forward(self, event: ForwardedEvent) -> None:
+        """Send an engine event of the session to its client."""
+        notes: dict[str, object] = {
+            "PSEventArgs.EventIdentifier": event.identifier,
+            "PSEventArgs.SourceIdentifier": event.source,
+            "PSEventArgs.TimeGenerated": datetime.now(UTC),
+            "PSEventArgs.Sender": event.sender,
+            "PSEventArgs.SourceArgs": list(event.arguments),
+            "PSEventArgs.MessageData": event.data,
+            "PSEventArgs.ComputerName": self.host.name,
+            "PSEventArgs.RunspaceId": self.pool.runspace_pool_id,
+        }
+        self.pool.emit(ps.PSRPMessageType.UserEvent, SimObject((), {}, notes), None, depth=FULL_DEPTH)
+
+    async def _join_running(self) -> None:
+        """A nested pipeline runs inside the running one, which therefore has to exist."""
+        if not any(run.running for run in self._runs.values()):
+            raise TerminatingError(_NOTHING_TO_NEST_IN)
 
     async def _wait_for_runspace(self) -> None:
         """A pool runs as many pipelines at a time as it has runspaces; the others wait."""
@@ -175,7 +224,7 @@ class PsrpShell(Shell):
         if command_id is None or not arguments:
             raise faults.internal("A PowerShell pipeline needs a CommandId and its creation fragment. ")
         if command_id in self.commands:
-            raise faults.internal("The command id is already in use. ")
+            raise shell_faults.command_id_taken()
         data = base64.b64decode(arguments[0])
         pipeline_id = fragments.pipeline_id_of(data)
         psrpcore.ServerPipeline(self.pool, pipeline_id)
@@ -183,7 +232,7 @@ class PsrpShell(Shell):
         self.commands[command_id] = run.outbox
         self._runs[command_id] = run
         self._runs_by_pipeline[pipeline_id] = run
-        self.operations += 1
+        self.count(1)
         self._feed(data)
         return command_id
 
@@ -195,15 +244,16 @@ class PsrpShell(Shell):
 
     def signal(self, command_id: str, code: str) -> None:
         """Ctrl+C stops the pipeline; terminate also forgets it, after which its id may be used again."""
+        forget = is_terminate(code)
         outbox = self.find(command_id)
         run = self._runs[command_id]
         if run.task:
             run.task.cancel()
-        if not code.endswith("ctrl_c"):
+        if forget:
             del self.commands[command_id], self._runs[command_id]
             self._runs_by_pipeline.pop(run.pipeline_id, None)
             self.pool.pipeline_table.pop(run.pipeline_id, None)
-            self.operations -= 1
+            self.count(-1)
             outbox.close(faults.aborted())
 
     def receive_limit(self, command_id: str) -> int | None:

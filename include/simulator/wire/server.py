@@ -67,6 +67,10 @@ class WsmanServer:
         await endpoint.start(self._security)
         self.endpoints[endpoint.host.name] = endpoint
 
+    def rotate(self, account: str, password: str) -> str:
+        """Give an account another password on every machine and return the old one; raises KeyError for an unknown account."""
+        return self._accounts.rotate(account, password)
+
     async def stop(self) -> None:
         """Stop every endpoint and remove the files."""
         for endpoint in self.endpoints.values():

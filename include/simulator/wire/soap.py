@@ -34,6 +34,8 @@ class SoapRequest:
     resource_uri: str
     to: str
     operation_timeout: str
+    max_envelope_size: str
+    session_id: str
     selectors: Mapping[str, str]
     options: Mapping[str, str]
     body: ET.Element
@@ -52,6 +54,11 @@ class SoapRequest:
     def machine(self) -> str:
         """The machine as the client calls it; faults repeat that name."""
         return urlsplit(self.to).hostname or ""
+
+    @property
+    def envelope_bytes(self) -> int | None:
+        """How large an answer the client takes, None when it does not say."""
+        return int(self.max_envelope_size) if self.max_envelope_size.strip().isdigit() else None
 
     @property
     def wait_seconds(self) -> float | None:
@@ -85,6 +92,8 @@ def parse(text: bytes) -> SoapRequest:
         resource_uri=header.findtext(tag(names.WSMAN, "ResourceURI")) or "",
         to=header.findtext(tag(names.ADDRESSING, "To")) or "",
         operation_timeout=header.findtext(tag(names.WSMAN, "OperationTimeout")) or "",
+        max_envelope_size=header.findtext(tag(names.WSMAN, "MaxEnvelopeSize")) or "",
+        session_id=(header.findtext(tag(names.WSMAN_MICROSOFT, "SessionId")) or "").upper(),
         selectors=_named(header.find(tag(names.WSMAN, "SelectorSet"))),
         options=_named(header.find(tag(names.WSMAN, "OptionSet"))),
         body=body,
@@ -95,11 +104,12 @@ def _named(parent: ET.Element | None) -> dict[str, str]:
     return {} if parent is None else {child.attrib.get("Name", ""): child.text or "" for child in parent}
 
 
-def envelope(action: str, relates_to: str, body: str, *, to: str = names.ANONYMOUS) -> bytes:
+def envelope(action: str, relates_to: str, body: str, *, activity_id: bool = True) -> bytes:
     """Return an answer; ``relates_to`` is the MessageID of the request, which clients compare letter by letter."""
+    activity = f"<p:ActivityId>{new_id()}</p:ActivityId>" if activity_id else ""
     return (
         f"{_ENVELOPE}<s:Header><a:Action>{action}</a:Action><a:MessageID>uuid:{new_id()}</a:MessageID>"
-        f"<p:ActivityId>{new_id()}</p:ActivityId><a:To>{to}</a:To><a:RelatesTo>{escape(relates_to)}</a:RelatesTo>"
+        f"{activity}<a:To>{names.ANONYMOUS}</a:To><a:RelatesTo>{escape(relates_to)}</a:RelatesTo>"
         f"</s:Header><s:Body>{body}</s:Body></s:Envelope>"
     ).encode()
 

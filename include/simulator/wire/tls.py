@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -30,11 +31,14 @@ class ServerCertificate:
         """The ``tls-server-end-point`` binding that clients of HTTPS put into their log-in (RFC 5929)."""
         return b"tls-server-end-point:" + hashlib.sha256(self.der).digest()
 
-    def context(self) -> ssl.SSLContext:
-        """Return a TLS context for a listener."""
+    def context(self, client_authority: Path | None = None) -> ssl.SSLContext:
+        """Return a TLS context for a listener; with ``client_authority`` it asks clients for a certificate of that authority."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.certificate_file, self.key_file)
+        if client_authority is not None:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_verify_locations(client_authority)
         return context
 
 
@@ -72,6 +76,12 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+def client_name(certificate: dict[str, Any] | None) -> str:
+    """Return the common name of a client's verified certificate, empty when it showed none."""
+    subject = (certificate or {}).get("subject", ())
+    return next((value for part in subject for key, value in part if key == "commonName"), "")
 
 
 def make_credssp_context() -> spnego_tls.CredSSPTLSContext:

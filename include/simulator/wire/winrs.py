@@ -10,7 +10,7 @@ from typing import Final
 from include.simulator.host import PowerShellHost, Session
 from include.simulator.wire import faults, soap
 from include.simulator.wire.outbox import Outbox
-from include.simulator.wire.shells import Shell, ShellRequest
+from include.simulator.wire.shells import Shell, ShellRequest, is_terminate
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,19 @@ class CmdShell(Shell):
 
     input_streams = "stdin"
     output_streams = "stdout stderr"
+    created_elements = (
+        "ShellId",
+        "ResourceUri",
+        "Owner",
+        "ClientIP",
+        "WorkingDirectory",
+        "Environment",
+        "IdleTimeOut",
+        "InputStreams",
+        "OutputStreams",
+        "ShellRunTime",
+        "ShellInactivity",
+    )
 
     def __init__(self, host: PowerShellHost, session: Session, request: ShellRequest) -> None:
         super().__init__(host, session, request)
@@ -35,7 +48,7 @@ class CmdShell(Shell):
         command_id = command_id or soap.new_id()
         outbox = self.commands[command_id] = Outbox()
         # Windows never gives these operations back before the shell ends (MS-WSMV, product behaviour of Signal).
-        self.operations += 1
+        self.count(1)
         task = self.spawn(self._run(outbox, " ".join([line, *arguments])))
         self._running[command_id] = task
         task.add_done_callback(lambda _: self._running.pop(command_id, None))
@@ -60,11 +73,12 @@ class CmdShell(Shell):
 
     def signal(self, command_id: str, code: str) -> None:
         """Ctrl+C ends the command; terminate also forgets it."""
+        forget = is_terminate(code)
         outbox = self.find(command_id)
         task = self._running.get(command_id)
         if task:
             task.cancel()
-        if not code.endswith("ctrl_c"):
+        if forget:
             del self.commands[command_id]
             outbox.close(faults.aborted())
 

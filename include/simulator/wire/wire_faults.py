@@ -9,6 +9,9 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+_MEMBERS: Final = ("kind", "action", "count", "skip", "seconds", "account", "password", "quota")
 
 #: Leave nothing to linger: closing the socket then sends a reset instead of an orderly end.
 _RESET = struct.pack("ii", 1, 0)
@@ -18,7 +21,7 @@ class FaultKind(StrEnum):
     """What goes wrong."""
 
     #: New TCP connections are refused until the fault is cleared.
-    REFUSED = "refused"
+    REFUSE = "refuse"
     #: The request is carried out, half of the answer is sent, then the connection is reset.
     RESET = "reset"
     #: The connection is reset before the request is carried out.
@@ -29,8 +32,18 @@ class FaultKind(StrEnum):
     HALF_ANSWER = "half-answer"
     #: The request is carried out and its answer comes ``seconds`` late.
     SLOW = "slow"
-    #: Every shell of the machine is gone when the request arrives.
-    KILL_SHELLS = "kill-shells"
+    #: Every session of the machine that is at least ``seconds`` old is gone when the request arrives; with ``count`` None
+    #: also without a request, which is a session that never outlives so many seconds.
+    KILL_SESSIONS = "kill-sessions"
+    #: The password of ``account`` becomes ``password``: the old one is refused at the next log-in, open ones stay until then.
+    #: The account is the domain's, so this concerns every machine of the server. Clearing the fault restores the old one.
+    ROTATE_CREDENTIALS = "rotate-credentials"
+    #: The request is answered with the fault for the used up ``quota``: shells, commands or operations.
+    QUOTA = "quota"
+
+
+#: The WS-Management action that each quota limits.
+QUOTA_ACTIONS: Final[Mapping[str, str | None]] = {"shells": "Create", "commands": "Command", "operations": None}
 
 
 @dataclass(slots=True)
@@ -38,7 +51,8 @@ class WireFault:
     """One ordered fault.
 
     It strikes requests whose WS-Management action ends in ``action`` (any request, log-in legs too, when None), after
-    letting ``skip`` of them pass, ``count`` times (None: until cleared). ``seconds`` is the delay of SLOW.
+    letting ``skip`` of them pass, ``count`` times (None: until cleared). ``seconds`` is the delay of SLOW and the age of
+    KILL_SESSIONS. ROTATE_CREDENTIALS takes effect ``seconds`` after it is ordered and strikes no request.
     """
 
     kind: FaultKind
@@ -46,28 +60,42 @@ class WireFault:
     count: int | None = 1
     skip: int = 0
     seconds: float = 0.0
+    account: str = ""
+    password: str = field(default="", repr=False)
+    quota: str = "shells"
     struck: int = field(default=0, init=False)
     ended: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False, compare=False)
 
     @classmethod
     def from_mapping(cls, order: Mapping[str, object]) -> WireFault:
         """Return the fault that a control call or a scenario file orders; raises ValueError that names what is wrong."""
-        unknown = sorted(set(order) - {"kind", "action", "count", "skip", "seconds"})
+        unknown = sorted(set(order) - set(_MEMBERS))
         if unknown:
-            raise ValueError(f"A wire fault has no {', '.join(unknown)}; it has kind, action, count, skip and seconds.")
+            raise ValueError(f"A wire fault has no {', '.join(unknown)}; it has {', '.join(_MEMBERS)}.")
         kinds = ", ".join(FaultKind)
         if order.get("kind") not in tuple(FaultKind):
             raise ValueError(f"There is no wire fault of kind {order.get('kind')!r}; choose one of {kinds}.")
         action = order.get("action")
         if not isinstance(action, str | None):
             raise ValueError(f"The action of a wire fault is the name of a WS-Management action, not {action!r}.")
+        kind = FaultKind(str(order["kind"]))
+        quota = str(order.get("quota", "shells"))
+        if quota not in QUOTA_ACTIONS:
+            raise ValueError(f"There is no quota of {quota!r}; choose one of {', '.join(QUOTA_ACTIONS)}.")
+        if kind is FaultKind.ROTATE_CREDENTIALS and not (order.get("account") and order.get("password")):
+            raise ValueError("Rotating credentials needs the account and its new password.")
+        if kind is FaultKind.QUOTA and action is None:
+            action = QUOTA_ACTIONS[quota]
         forever = "count" in order and order["count"] is None
         return cls(
-            FaultKind(str(order["kind"])),
+            kind,
             action,
             None if forever else int(_number(order, "count", 1)),
             int(_number(order, "skip", 0)),
             _number(order, "seconds", 0.0),
+            str(order.get("account", "")),
+            str(order.get("password", "")),
+            quota,
         )
 
 
@@ -76,6 +104,9 @@ def _number(order: Mapping[str, object], name: str, default: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise ValueError(f"The {name} of a wire fault is a number from 0, not {value!r}.")
     return value
+
+
+_NO_REQUEST: Final = frozenset({FaultKind.REFUSE, FaultKind.ROTATE_CREDENTIALS})
 
 
 class FaultList:
@@ -97,12 +128,20 @@ class FaultList:
     @property
     def refusing(self) -> bool:
         """Whether connections are to be refused."""
-        return any(fault.kind is FaultKind.REFUSED for fault in self._faults)
+        return any(fault.kind is FaultKind.REFUSE for fault in self._faults)
+
+    @property
+    def session_seconds(self) -> float | None:
+        """How old a session may get, None when no standing fault limits that."""
+        return min(
+            (each.seconds for each in self._faults if each.kind is FaultKind.KILL_SESSIONS and each.count is None),
+            default=None,
+        )
 
     def strike(self, action: str | None) -> WireFault | None:
         """Return the fault that hits a request; ``action`` is None before the request is decrypted."""
         for fault in self._faults:
-            if fault.kind is FaultKind.REFUSED or (fault.action or "").lower() != (action or "").lower():
+            if fault.kind in _NO_REQUEST or (fault.action or "").lower() != (action or "").lower():
                 continue
             if fault.skip > 0:
                 fault.skip -= 1

@@ -22,7 +22,10 @@ class UpdateSpec:
     ``requires`` names update ids that must be installed, and effective after a restart where they need one, before this one is
     offered. ``supersedes`` names ids that are no longer offered beside it. ``ubr`` and ``build`` are what the server reports once
     the update is effective. ``boot_minutes`` is what it adds to the restart, ``servicing_minutes`` to the work after the boot.
-    ``recommended``: only offered with IncludeRecommendedUpdates.
+    ``recommended``: only offered with IncludeRecommendedUpdates. ``for_build`` is the build it is for where that is not the
+    cluster's first one; ``min_ubr`` and ``max_ubr`` bound the revisions it is offered to. ``on_wsus``: WSUS servers have it.
+    ``preview_build``: only servers on a preview channel get it. ``needs_input``: it wants its licence terms accepted.
+    ``listed``: it shows as a hotfix once installed.
     """
 
     update_id: str
@@ -46,6 +49,14 @@ class UpdateSpec:
     supersedes: tuple[str, ...] = ()
     ubr: int | None = None
     build: int | None = None
+    severity: str = ""
+    for_build: int | None = None
+    min_ubr: int = 0
+    max_ubr: int | None = None
+    on_wsus: bool = True
+    preview_build: bool = False
+    needs_input: bool = False
+    listed: bool = True
 
     @property
     def is_feature_update(self) -> bool:
@@ -72,6 +83,7 @@ def standard_catalogue(os: OsVersion, month: str = "2026-11") -> tuple[UpdateSpe
             kb="KB5099101",
             title=f"{month} Cumulative Update for {product} for x64-based Systems (KB5099101)",
             categories=(SECURITY,),
+            severity="Critical",
             download_minutes=6,
             install_minutes=12,
             needs_restart=True,
@@ -104,6 +116,7 @@ def standard_catalogue(os: OsVersion, month: str = "2026-11") -> tuple[UpdateSpe
             kb="KB2267602",
             title="Security Intelligence Update for Microsoft Defender Antivirus - KB2267602 (Version 1.441.212.0)",
             categories=(DEFINITIONS,),
+            listed=False,
             download_minutes=0.5,
             install_minutes=0.5,
         ),
@@ -135,6 +148,7 @@ def standard_catalogue(os: OsVersion, month: str = "2026-11") -> tuple[UpdateSpe
             kb="KB890830",
             title="Windows Malicious Software Removal Tool x64 - v5.136 (KB890830)",
             recommended=True,
+            listed=False,
             download_minutes=1,
             install_minutes=2,
         ),
@@ -150,20 +164,94 @@ def standard_catalogue(os: OsVersion, month: str = "2026-11") -> tuple[UpdateSpe
                 install_minutes=1,
             )
         )
+    catalogue += _left_to_people(os)
     if os.next_build:
-        catalogue.append(
-            UpdateSpec(
-                update_id=update_id(f"feature-{os.key}"),
-                kb="KB5099900",
-                title=f"Feature update to the version after {os.display_version}",
-                categories=(FEATURE,),
-                download_minutes=25,
-                install_minutes=40,
-                needs_restart=True,
-                long_reboot_hint=True,
-                boot_minutes=15,
-                build=os.next_build,
-                ubr=1,
-            )
-        )
+        catalogue += _feature_updates(os, month)
     return tuple(catalogue)
+
+
+def _left_to_people(os: OsVersion) -> list[UpdateSpec]:
+    """Return what no default query finds: an optional driver, and an update that somebody has hidden."""
+    return [
+        UpdateSpec(
+            update_id=update_id(f"driver-{os.key}"),
+            kb="",
+            title="Mellanox Technologies Ltd. - Net - 24.4.26429.0",
+            type="Driver",
+            categories=(DRIVERS,),
+            assigned=False,
+            auto_select=False,
+            deployment_action="OptionalInstallation",
+            listed=False,
+            needs_restart=True,
+        ),
+        UpdateSpec(
+            update_id=update_id(f"hidden-{os.key}"),
+            kb="KB4023057",
+            title="Update for Windows Update Service components (KB4023057)",
+            hidden=True,
+            install_minutes=1,
+        ),
+    ]
+
+
+def _feature_updates(os: OsVersion, month: str) -> list[UpdateSpec]:
+    """Return the update to the next version, the revision that servers behind on patches get, and what follows it.
+
+    Servers at mixed patch levels therefore see different feature updates (azure-stack-docs, update-cluster, known issues); 20H2
+    before KB5003237 (17784.1737) sees none. WSUS does not have the one to 23H2 (azure-stack-docs, upgrade).
+    """
+    wsus = os.next_build != 25398
+    earlier = UpdateSpec(
+        update_id=update_id(f"feature-earlier-{os.key}"),
+        kb="KB5098900",
+        title=f"Feature update to the version after {os.display_version} (earlier revision)",
+        categories=(FEATURE,),
+        download_minutes=25,
+        install_minutes=40,
+        needs_restart=True,
+        long_reboot_hint=True,
+        boot_minutes=15,
+        build=os.next_build,
+        ubr=1,
+        max_ubr=os.ubr - 1,
+        on_wsus=wsus,
+        listed=False,
+    )
+    following = UpdateSpec(
+        update_id=update_id(f"lcu-next-{os.key}"),
+        kb="KB5099131",
+        title=f"{month} Cumulative Update for the version after {os.display_version} for x64-based Systems (KB5099131)",
+        categories=(SECURITY,),
+        severity="Critical",
+        download_minutes=6,
+        install_minutes=12,
+        needs_restart=True,
+        long_reboot_hint=True,
+        boot_minutes=3,
+        servicing_minutes=2,
+        for_build=os.next_build,
+        ubr=1001,
+    )
+    return [*_current_feature_update(os, wsus=wsus), *(() if os.build == 17784 else (earlier,)), following]
+
+
+def _current_feature_update(os: OsVersion, *, wsus: bool) -> list[UpdateSpec]:
+    return [
+        UpdateSpec(
+            update_id=update_id(f"feature-{os.key}"),
+            kb="KB5099900",
+            title=f"Feature update to the version after {os.display_version}",
+            categories=(FEATURE,),
+            download_minutes=25,
+            install_minutes=40,
+            needs_restart=True,
+            long_reboot_hint=True,
+            boot_minutes=15,
+            build=os.next_build,
+            ubr=1,
+            min_ubr=os.ubr,
+            on_wsus=wsus,
+            listed=False,
+        )
+    ]

@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from include.simulator.world.groups import Group, GroupState
+from include.simulator.world.levels import version_of
 from include.simulator.world.machines import DrainStatus, Node
+from include.simulator.world.moves import HOST_NODE_NOT_AVAILABLE, RESOURCE_LOCKED
 from include.simulator.world.storage import LastCopyError
 
 if TYPE_CHECKING:
     from include.simulator.world.agenda import Timer
     from include.simulator.world.world import World
+
+#: Win32 error code (win32, system error codes).
+SPACE_DEGRADED = 5987
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +52,9 @@ class Drains:
     def start(self, node: Node, target: Node | None = None, *, force: bool = False) -> None:
         """Pause ``node`` and move its roles away, to ``target`` where one is named."""
         self.abort(node)
-        node.paused = True
+        for group in self._world.groups.on(node):
+            self._world.moves.cancel(group)
+        node.paused, node.drain_error = True, 0
         node.drain_target = target.id if target else 0xFFFFFFFF
         self._world.membership.set_drain(node, DrainStatus.InProgress)
         kept = self._world.rig.take("drain-keeps-role", node.name)
@@ -85,6 +92,17 @@ class Drains:
                 self._cancel(movement, key)
         if node.drain_status is DrainStatus.InProgress:
             node.drain_status = DrainStatus.Failed
+
+    def go_on(self, node: Node) -> None:
+        """Begin the movements of ``node`` again that hang."""
+        movement = self._movements.get(node.name)
+        if movement is None:
+            return
+        hanging = [name for name, timer in movement.running.items() if timer is None]
+        for group in [each for each in self._world.groups.all if each.name in hanging]:
+            del movement.running[group.name]
+            movement.waiting.insert(0, group)
+        self._pump(node, movement)
 
     def _cancel(self, movement: Movement, key: str) -> None:
         movement.over = True
@@ -124,10 +142,10 @@ class Drains:
             movement.running.pop(group.name, None)
             if group.owner is not source:
                 pass
-            elif target is None or not target.can_host or group.locked or (group.vm and group.vm.blocked):
+            elif target is None or not self._can_take(target, group) or (group.vm and group.vm.blocked):
                 movement.stuck.append(group)
                 group.moving_to = None
-                reason = "the role is locked" if group.locked else "no node can take it (5005)"
+                reason = "the role is locked (5960)" if group.locked else "no node can take it (5005)"
                 if group.vm and group.vm.blocked:
                     reason = group.vm.blocked
                 groups.set_state(group, group.state, f"could not move: {reason}")
@@ -138,6 +156,9 @@ class Drains:
         group.moving_to = target
         movement.running[group.name] = world.after(takes, done)
 
+    def _can_take(self, target: Node, group: Group) -> bool:
+        return target.can_host and not group.locked and self._world.groups.accepts(target, group)
+
     def _place(self, movement: Movement, group: Group, source: Node, target: Node) -> None:
         if movement.how == "failback":
             group.home = None
@@ -145,6 +166,9 @@ class Drains:
             group.home = source
         live = group.vm is not None and group.vm.state == "Running"
         self._world.groups.move(group, target, f"{movement.how}, live migration" if live else movement.how)
+        if live and movement.how == "failback" and self._world.rig.take("vm-fails-after-failback", target.name):
+            group.wanted = False
+            self._world.groups.stop(group, "the virtual machine stopped after it had come home")
 
     def _take_down(self, stuck: list[Group]) -> list[Group]:
         for group in stuck:
@@ -154,13 +178,15 @@ class Drains:
 
     def _drained(self, node: Node, stuck: list[Group]) -> None:
         if stuck:
+            node.drain_error = RESOURCE_LOCKED if all(group.locked for group in stuck) else HOST_NODE_NOT_AVAILABLE
             self._world.membership.set_drain(node, DrainStatus.Failed)
             return
         self._world.storage.hand_over(node)
-        if self._world.spec.os.auto_maintenance:
+        if version_of(node).auto_maintenance and not self._world.rig.take("drain-without-maintenance", node.name):
             try:
                 self._world.storage.enter_maintenance(node, "drain")
             except LastCopyError:
+                node.drain_error = SPACE_DEGRADED
                 self._world.membership.set_drain(node, DrainStatus.Failed)
                 return
         self._world.membership.set_drain(node, DrainStatus.Completed)

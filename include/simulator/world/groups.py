@@ -37,7 +37,11 @@ class GroupType(IntEnum):
 
 @dataclass(slots=True, eq=False)
 class Vm:
-    """A virtual machine: ``state`` is Running, Off or Saved; ``blocked`` says why it cannot migrate."""
+    """A virtual machine.
+
+    ``state`` is Running, Off, Saved or PausedCritical (its storage is out of reach); ``blocked`` says why it cannot migrate;
+    ``version`` is that of its configuration.
+    """
 
     name: str
     memory_gib: float
@@ -45,11 +49,17 @@ class Vm:
     state: str
     id: uuid.UUID
     blocked: str = ""
+    version: str = ""
 
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """A clustered role; ``home`` is the node that a drain took it from."""
+    """A clustered role.
+
+    ``home`` is the node that a drain took it from. ``wanted`` is its persistent state: it comes online with the cluster.
+    ``configuration_failed``: the storage of a virtual machine went away under its configuration, which stays Failed until it
+    is started by hand (MSLab, "S2D and Emergency Patching").
+    """
 
     name: str
     type: GroupType
@@ -62,6 +72,12 @@ class Group:
     locked: bool = False
     moving_to: Node | None = None
     wanted: bool = True
+    configuration_failed: bool = False
+
+    @property
+    def unmonitored(self) -> bool:
+        """Whether its node is isolated, so that the cluster no longer watches it while it runs on."""
+        return self.vm is not None and self.owner.isolated
 
 
 class Groups:
@@ -86,9 +102,9 @@ class Groups:
         """Create a clustered virtual machine."""
         state = GroupState.Online if spec.running else GroupState.Offline
         group = self._add(spec.name, GroupType.VirtualMachine, self._world.node(spec.node), state)
-        group.vm = Vm(
-            spec.name, spec.memory_gib, spec.disk, "Running" if spec.running else "Off", group.id, spec.blocked
-        )
+        state_of_vm = "Running" if spec.running else "Off"
+        version = spec.version or self._world.virtual_machines.common()
+        group.vm = Vm(spec.name, spec.memory_gib, spec.disk, state_of_vm, group.id, spec.blocked, version)
         group.wanted = spec.running
         return group
 
@@ -112,11 +128,23 @@ class Groups:
         return [group for group in self.all if group.owner is node]
 
     def destination(self, group: Group, avoid: Node) -> Node | None:
-        """Return the node with most free memory that can take ``group``, or None."""
+        """Return the node with most free memory that can take ``group``, or None.
+
+        A virtual machine of a newer configuration version cannot go to an older host (windowsserverdocs,
+        upgrade-virtual-machine-version).
+        """
         needed = group.vm.memory_gib if group.vm else 0.0
-        rooms = [(self.free_memory(node), node) for node in self._world.nodes if node is not avoid and node.can_host]
+        rooms = [
+            (self.free_memory(node), node)
+            for node in self._world.nodes
+            if node is not avoid and node.can_host and self.accepts(node, group)
+        ]
         fitting = [(free, -node.id, node) for free, node in rooms if free >= needed]
         return max(fitting, key=lambda each: each[:2])[2] if fitting else None
+
+    def accepts(self, node: Node, group: Group) -> bool:
+        """Tell whether ``node`` can run ``group`` at all."""
+        return group.vm is None or self._world.virtual_machines.runs_on(group.vm, node)
 
     def free_memory(self, node: Node) -> float:
         """Return the memory in GiB that virtual machines, those on their way included, leave on ``node``."""
@@ -171,20 +199,33 @@ class Groups:
     def stop(self, group: Group, reason: str) -> None:
         """Take a role down where it is: its node or its storage is gone."""
         group.moving_to = None
-        if group.vm and group.vm.state == "Running":
+        if group.vm and group.vm.state in ("Running", "PausedCritical"):
             self.set_vm(group, "Off", reason)
         if group.state in (GroupState.Online, GroupState.Pending):
             self.set_state(group, GroupState.Failed if group.vm else GroupState.Offline, reason)
 
-    def node_left(self, node: Node, reason: str) -> None:
-        """Take down what ``node`` ran and start it elsewhere."""
+    def save(self, group: Group, reason: str) -> None:
+        """Take a role offline in good order: a virtual machine is saved, as its resource's offline action is by default."""
+        group.moving_to = None
+        if group.vm and group.vm.state == "Running":
+            self.set_vm(group, "Saved", reason)
+        if group.state in (GroupState.Online, GroupState.Pending):
+            self.set_state(group, GroupState.Offline, reason)
+
+    def node_left(self, node: Node, reason: str, *, saving: bool = False) -> None:
+        """Take down what ``node`` ran and start it elsewhere; an isolated node goes on running its virtual machines."""
         for group in self.on(node):
-            self.stop(group, reason)
+            if group.unmonitored and group.vm and group.vm.state != "Saved" and group.state is not GroupState.Pending:
+                group.moving_to = None
+            elif saving:
+                self.save(group, reason)
+            else:
+                self.stop(group, reason)
         self._world.after(self._world.spec.timings.failover, self.place_orphans)
 
     def place_orphans(self) -> None:
         """Start what should run and does not on a node that can take it."""
-        if not self._world.quorum.has_quorum:
+        if not self._world.quorum.has_quorum or not any(node.member for node in self._world.nodes):
             return
         for group in self.all:
             stranded = not group.owner.member
@@ -196,20 +237,23 @@ class Groups:
                 target = next((node for node in self._world.nodes if node.member), None)
             if target is None or (group.vm and group.wanted and not self._world.storage.serves(group.vm.disk)):
                 continue
+            if group.configuration_failed and group.wanted:
+                continue
             if target is not group.owner:
                 self.move(group, target, "failover")
             if group.wanted:
-                self._start(group)
+                self.start(group, "started")
 
-    def _start(self, group: Group) -> None:
+    def start(self, group: Group, reason: str) -> None:
+        """Bring a role online where it is; a virtual machine takes its time."""
         if group.vm is None:
-            self.set_state(group, GroupState.Online, "started")
+            self.set_state(group, GroupState.Online, reason)
             return
         self.set_state(group, GroupState.Pending, "starting")
 
         def started() -> None:
             if group.owner.member and group.state is GroupState.Pending:
-                self.set_vm(group, "Running", "started")
-                self.set_state(group, GroupState.Online, "started")
+                self.set_vm(group, "Running", reason)
+                self.set_state(group, GroupState.Online, reason)
 
         self._world.after(self._world.spec.timings.vm_start, started)

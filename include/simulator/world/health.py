@@ -30,6 +30,7 @@ class HealthFault:
 def faults(world: World) -> list[HealthFault]:
     """Return the faults that stand at the moment: servers that are down, and virtual disks that need repair or are detached."""
     found = [_server_down(world, node) for node in world.nodes if not node.member]
+    found += _witness(world) + _drives(world) + _full_volumes(world)
     for disk in world.storage.virtual_disks:
         if disk.health is Health.Healthy:
             continue
@@ -52,8 +53,69 @@ def faults(world: World) -> list[HealthFault]:
     return found
 
 
+def _witness(world: World) -> list[HealthFault]:
+    if not world.spec.witness or world.quorum.witness_online:
+        return []
+    kind = "Microsoft.Health.FaultType.ClusterQuorumWitness.Error"
+    return [
+        HealthFault(
+            world.guid(f"fault:{kind}"),
+            kind,
+            5,
+            "The cluster is one server failure away from going down.",
+            "Microsoft.Health.EntityType.Cluster",
+            world.spec.witness,
+            world.spec.cluster,
+            "Check the witness resource, and restart it as needed.",
+        )
+    ]
+
+
+def _drives(world: World) -> list[HealthFault]:
+    """Return what drives of nodes that are there complain of; those of a lost node are explained by the node."""
+    found = []
+    for drive in world.storage.physical_disks:
+        if not drive.fault or not drive.node.member:
+            continue
+        name = "".join(part.capitalize() for part in drive.fault.split())
+        kind = f"Microsoft.Health.FaultType.PhysicalDisk.{name}"
+        found.append(
+            HealthFault(
+                world.guid(f"fault:{kind}:{drive.serial_number}"),
+                kind,
+                5,
+                f"The physical disk reports: {drive.fault}.",
+                "Microsoft.Health.EntityType.PhysicalDisk",
+                drive.serial_number,
+                f"{drive.node.name} : Slot {drive.number}",
+                "Replace the physical disk.",
+            )
+        )
+    return found
+
+
+def _full_volumes(world: World) -> list[HealthFault]:
+    """Return the volumes that run out of space, from 80 % on."""
+    kind = "Microsoft.Health.FaultType.Volume.Capacity"
+    return [
+        HealthFault(
+            world.guid(f"fault:{kind}:{disk.name}"),
+            kind,
+            6 if disk.used >= 0.9 else 5,
+            "The volume is running out of available space.",
+            "Microsoft.Health.EntityType.Volume",
+            disk.name,
+            world.spec.cluster,
+            "Expand the volume or migrate workloads to other volumes.",
+        )
+        for disk in world.storage.virtual_disks
+        if disk.used >= 0.8
+    ]
+
+
 def _server_down(world: World, node: Node) -> HealthFault:
-    kind = "Microsoft.Health.FaultType.Server." + ("Quarantined" if node.quarantined else "Down")
+    state = "Quarantined" if node.quarantined else "Isolated" if node.isolated else "Down"
+    kind = f"Microsoft.Health.FaultType.Server.{state}"
     return HealthFault(
         world.guid(f"fault:{kind}:{node.name}"),
         kind,

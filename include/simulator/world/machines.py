@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, IntEnum, IntFlag
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,7 @@ class Machine:
     ubr: int
     power: Power = Power.ON
     credssp: bool = False
+    clock_skew: timedelta = timedelta(0)
 
     @property
     def up(self) -> bool:
@@ -116,6 +117,7 @@ class Node(Machine):
     paused: bool = False
     drain_status: DrainStatus = DrainStatus.NotInitiated
     drain_target: int = 0xFFFFFFFF
+    drain_error: int = 0
     isolated: bool = False
     quarantined: bool = False
     weight: int = 1

@@ -21,11 +21,14 @@ class PowerControl:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._soft: set[str] = set()
 
-    def restart(self, node: Node, by: str) -> None:
+    def restart(self, node: Node, by: str, *, soft: bool = False) -> None:
         """Order a restart; raises ShutdownInProgressError where one is under way.
 
-        With DrainOnShutdown the cluster tries to move roles away first; what does not move in time goes down with the node.
+        A ``soft`` one leaves the firmware's self test out (azure-stack-docs, kernel-soft-reboot); whether Windows then has a new
+        boot time is not documented, so it has not unless the variant says so. With DrainOnShutdown the cluster tries to move
+        roles away first; what does not move in time goes down with the node.
         """
         if node.power is not Power.ON:
             raise ShutdownInProgressError("A system shutdown is already in progress.")
@@ -34,6 +37,8 @@ class PowerControl:
             return
         node.power = Power.SHUTTING_DOWN
         world = self._world
+        if soft:
+            self._soft.add(node.name)
         if world.spec.drain_on_shutdown and node.member and world.groups.on(node):
             self._evacuate(node)
         else:
@@ -62,6 +67,8 @@ class PowerControl:
     def _go_down(self, node: Node, *, clean: bool, stay_down: bool = False) -> None:
         if node.power in (Power.OFF, Power.BOOTING):
             return
+        if not clean:
+            self._soft.discard(node.name)
         self._world.services.set(node, "ClusSvc", "Stopped")
         how = "shut down" if clean else "lost its power"
         self._world.membership.leave(node, clean=clean, reason=f"node {node.name} {how}")
@@ -74,12 +81,20 @@ class PowerControl:
     def _self_test(self, node: Node) -> None:
         extra = self._world.rig.take("slow-boot", node.name)
         minutes = extra.number("minutes") if extra else 0.0
-        takes = self._world.spread(self._world.spec.timings.post) + timedelta(minutes=minutes)
+        test = timedelta(0) if node.name in self._soft else self._world.spread(self._world.spec.timings.post)
+        takes = test + timedelta(minutes=minutes)
         self._world.after(takes, lambda: self._boot(node))
 
     def _boot(self, node: Node) -> None:
+        if self._world.bitlocker.stops_boot(node):
+            return
+        if node.power is not Power.OFF:
+            return  # somebody had switched it on already
         node.power = Power.BOOTING
-        node.boot_time = self._world.now
+        soft = node.name in self._soft and not self._world.variant("soft-reboot-has-a-new-boot-time")
+        self._soft.discard(node.name)
+        if not soft and not self._world.rig.take("boot-time-unchanged", node.name):
+            node.boot_time = self._world.now
         takes = self._world.spread(self._world.spec.timings.boot) + self._world.servicing.boot_work(node)
         self._world.after(takes, lambda: self._come_up(node))
 
@@ -91,9 +106,14 @@ class PowerControl:
         if node.services["ClusSvc"].start_type == "Automatic":
             self._world.services.set(node, "ClusSvc", "Running")
             self._world.membership.start_joining(node)
+        if self._world.rig.take("restarts-again", node.name):
+            self._world.after(self._world.spec.timings.shutdown, lambda: self._restart_by_itself(node))
+
+    def _restart_by_itself(self, node: Node) -> None:
+        if node.power is Power.ON:
+            self.restart(node, "the server itself")
 
     def _announce(self, node: Node) -> None:
-        self._world.emit(
-            "node.power", node, {"node": node.name, "up": node.up, "boot_time": node.boot_time.isoformat()}
-        )
-        self._world.power_changed(node.name, node.up)
+        detail = {"node": node.name, "up": node.up, "boot_time": node.boot_time.isoformat()}
+        self._world.emit("node.power", node, detail | {"pending_restart": node.pending_restart})
+        self._world.power_changed(node.name, self._world.services.reachable(node))

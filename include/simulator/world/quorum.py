@@ -16,6 +16,7 @@ class Quorum:
     def __init__(self, world: World) -> None:
         self._world = world
         self.has_quorum = True
+        self.forced = False
         self.witness_online = bool(world.spec.witness)
         self._last: tuple[int, int, bool] | None = None
 
@@ -41,19 +42,27 @@ class Quorum:
         """Judge what is left; one that leaves in good order gives its vote away first, another one takes it along."""
         if clean:
             self._reweigh()
-        self.has_quorum = self.up_votes * 2 > self.votes
+        self.has_quorum = self._majority()
         if self.has_quorum:
             self._reweigh()
         self.announce()
 
     def member_joined(self) -> None:
-        """Count the votes anew."""
+        """Count the votes anew; a cluster that was forced stands by itself again once most nodes are there."""
         self._reweigh()
-        self.has_quorum = self.up_votes * 2 > self.votes
+        self.has_quorum = self._majority()
+        members = sum(node.member for node in self._world.nodes)
+        self.forced = self.forced and members * 2 <= len(self._world.nodes)
         self.announce()
+
+    def _majority(self) -> bool:
+        forced = self.forced and any(node.member for node in self._world.nodes)
+        return forced or self.up_votes * 2 > self.votes
 
     def enough(self, candidates: list[Node]) -> bool:
         """Say whether ``candidates`` may form the cluster again after quorum was lost."""
+        if self.forced and candidates:
+            return True
         votes = sum(node.dynamic_weight for node in candidates) + (self.witness_weight if candidates else 0)
         return votes * 2 > self.votes
 
@@ -62,6 +71,12 @@ class Quorum:
         gone = next(node for node in self._world.nodes if node.name == name)
         lost = gone.dynamic_weight if gone.member else 0
         return (self.up_votes - lost) * 2 > self.votes
+
+    def set_witness(self, *, online: bool) -> None:
+        """Let the witness go or come back, and count the votes anew."""
+        self.witness_online = online and bool(self._world.spec.witness)
+        self._reweigh()
+        self.announce()
 
     def announce(self) -> None:
         """Journal the votes where they differ from the last time."""
@@ -73,6 +88,8 @@ class Quorum:
 
     def _reweigh(self) -> None:
         members = [node for node in self._world.nodes if node.member]
+        if not members:
+            return  # the last one keeps its vote, or nobody could ever form the cluster again
         for node in self._world.nodes:
             node.dynamic_weight = node.weight if node.member else 0
         if len(members) == 2 and not self.witness_online:

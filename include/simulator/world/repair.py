@@ -19,7 +19,10 @@ RUNNING, SUSPENDED, COMPLETED = "Running", "Suspended", "Completed"
 
 @dataclass(slots=True, eq=False)
 class RepairJob:
-    """One storage job; ``rate`` is in bytes a second since ``settled``."""
+    """One storage job; ``rate`` is in bytes a second since ``settled``.
+
+    A ``rebalance`` moves data between healthy drives; one that ``waits`` goes on when its virtual disk is attached again.
+    """
 
     disk: VirtualDisk
     node: str
@@ -31,11 +34,15 @@ class RepairJob:
     processed: float = 0.0
     rate: float = 0.0
     frozen: bool = False
+    rebalance: bool = False
+    waits: bool = False
     timer: Timer | None = None
 
     @property
     def name(self) -> str:
         """What the job is called."""
+        if self.rebalance:
+            return "Optimize"
         return f"{self.disk.name}-Repair"
 
 
@@ -50,7 +57,7 @@ class Repairs:
 
     def running(self, disk: VirtualDisk) -> bool:
         """Tell whether a job is working on ``disk``."""
-        return any(job.disk is disk and job.state == RUNNING for job in self.jobs)
+        return any(job.disk is disk and job.state == RUNNING and not job.rebalance for job in self.jobs)
 
     def active(self, disk: VirtualDisk, node: str) -> RepairJob | None:
         """Return the job that brings ``disk`` on ``node`` up to date, or None."""
@@ -87,6 +94,46 @@ class Repairs:
                 self._announce(job)
                 self._share()
         self._world.storage.judge(disk)
+
+    def disk_gone(self, disk: VirtualDisk) -> None:
+        """Suspend the jobs of a virtual disk that is detached: nothing can be copied meanwhile."""
+        self.settle()
+        for job in self.jobs:
+            if job.disk is disk and job.state == RUNNING and not job.rebalance:
+                job.state, job.waits = SUSPENDED, True
+                self._announce(job)
+        self._share()
+
+    def disk_back(self, disk: VirtualDisk) -> None:
+        """Go on with the jobs of a virtual disk that is attached again."""
+        for job in self.jobs:
+            if job.disk is disk and job.waits and job.state == SUSPENDED:
+                job.state, job.waits, job.settled = RUNNING, False, self._world.now
+                self._announce(job)
+        self._share()
+
+    def optimize(self, share: float = 0.02) -> RepairJob | None:
+        """Spread the pool's data evenly (Optimize-StoragePool); return the job, None where there is nothing to spread."""
+        disks = self._world.storage.virtual_disks
+        if not disks:
+            return None
+        now, total = self._world.now, max(MIB, share * sum(disk.size for disk in disks))
+        job = RepairJob(disks[0], "", total, now, now, self._world.guid(f"job:optimize:{now}"), rebalance=True)
+        self.jobs.append(job)
+        self._announce(job)
+        self._share()
+        return job
+
+    def end(self, job: RepairJob) -> None:
+        """Stop a job for good (Stop-StorageJob)."""
+        if job in self.jobs and job.state != COMPLETED:
+            self.settle()
+            if job.timer:
+                job.timer.cancel()
+            job.state = "Killed"
+            self._announce(job)
+            self._remove(job)
+            self._share()
 
     def resume_all(self) -> None:
         """Let every suspended or standing job go on: what kept it is gone."""
@@ -125,7 +172,9 @@ class Repairs:
     def _share(self) -> None:
         self.settle()
         moving = [job for job in self.jobs if job.state == RUNNING and not job.frozen]
-        rate = self._world.spec.timings.repair_mib_per_second * MIB / max(1, len(moving))
+        # VirtualDiskRepairQueueDepth is 4 unless changed (azure-stack-docs, storage-repair-speed).
+        speed = self._world.spec.timings.repair_mib_per_second * self._world.spec.repair_queue_depth / 4
+        rate = speed * MIB / max(1, len(moving))
         for job in self.jobs:
             if job.timer:
                 job.timer.cancel()
@@ -136,6 +185,11 @@ class Repairs:
                 job.timer = self._world.after(timedelta(seconds=seconds), partial(self._complete, job))
 
     def _complete(self, job: RepairJob) -> None:
+        if self._world.rig.take("repair-restarts", job.node):
+            job.processed = 0.0
+            self._announce(job)
+            self._share()
+            return
         job.state, job.processed, job.timer, job.rate = COMPLETED, job.total, None, 0.0
         job.disk.stale.pop(job.node, None)
         self._announce(job)
@@ -166,6 +220,7 @@ class Repairs:
     def _announce(self, job: RepairJob) -> None:
         detail = {
             "job": job.name,
+            "node": job.node,
             "virtual_disk": job.disk.name,
             "state": job.state,
             "bytes_total": int(job.total),

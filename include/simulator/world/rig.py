@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Condition:
     """One prepared condition; ``node`` None means every node, ``times`` None means for good."""
 
@@ -49,11 +49,20 @@ class Rig:
         """Return a condition of that kind that holds for ``node``, or None; it stays."""
         return next((each for each in self.conditions if each.kind == kind and each.node in (None, node)), None)
 
+    def every(self, kind: str, node: str) -> list[Condition]:
+        """Return every condition of that kind that holds for ``node``; they stay."""
+        return [each for each in self.conditions if each.kind == kind and each.node in (None, node)]
+
+    def use(self, condition: Condition) -> None:
+        """Count one use of a condition; after its last one it is gone."""
+        if condition.times is not None and condition in self.conditions:
+            condition.times -= 1
+            if condition.times <= 0:
+                self.conditions = [each for each in self.conditions if each is not condition]
+
     def take(self, kind: str, node: str) -> Condition | None:
         """Return a condition of that kind that holds for ``node`` and count one use of it, or return None."""
         found = self.find(kind, node)
-        if found is not None and found.times is not None:
-            found.times -= 1
-            if found.times <= 0:
-                self.conditions.remove(found)
+        if found is not None:
+            self.use(found)
         return found

@@ -19,6 +19,9 @@ def snapshot(world: World) -> dict[str, object]:
         "cluster": world.spec.cluster,
         "os_version": world.spec.os.key,
         "functional_level": world.functional_level,
+        "upgrade_version": world.levels.upgrade_version,
+        "pool_version": world.storage.pool_version,
+        "vm_versions": {group.vm.name: group.vm.version for group in world.groups.all if group.vm},
         "nodes": [_node(world, node) for node in world.nodes],
         "groups": [
             {"name": group.name, "type": group.type.name, "owner": group.owner.name, "state": group.state.name}
@@ -49,6 +52,7 @@ def snapshot(world: World) -> dict[str, object]:
             for job in world.repairs.jobs
         ],
         "quorum": {"votes": quorum.votes, "up_votes": quorum.up_votes, "witness": world.spec.witness},
+        **world.cau.view(),
     }
 
 
@@ -57,6 +61,7 @@ def _node(world: World, node: Node) -> dict[str, object]:
         "name": node.name,
         "state": node.state.name,
         "drain_status": node.drain_status.name,
+        "information": int(node.information),
         "power": node.power.value,
         "boot_time": node.boot_time.isoformat(),
         "build": node.build,
@@ -68,6 +73,10 @@ def _node(world: World, node: Node) -> dict[str, object]:
             name: {"status": service.status, "start_type": service.start_type}
             for name, service in node.services.items()
         },
-        "credssp": node.credssp,
+        "credssp": world.credssp.state(node),
+        "firewall": world.firewall.groups(node),
+        "policies": world.policies.values(node),
+        "bitlocker": world.bitlocker.state(node),
+        "tasks": world.tasks.state(node),
         "maintenance": node.maintenance is not Maintenance.NONE,
     }

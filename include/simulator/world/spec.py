@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from include.simulator.world.catalogue import UpdateSpec, standard_catalogue
+from include.simulator.world.software import SoftwareSpec
+from include.simulator.world.variants import check as check_variants
 from include.simulator.world.versions import OsVersion, os_version
 
 GIB = 1024**3
@@ -35,7 +37,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """One server of the cluster."""
+    """One server of the cluster; ``os`` where it already runs another version than the cluster was made with."""
 
     name: str
     memory_gib: float = 512.0
@@ -43,11 +45,16 @@ class NodeSpec:
     disk_gib: int = 3576
     credssp: bool = False
     paused: bool = False
+    os: str = ""
+    software: SoftwareSpec = field(default_factory=SoftwareSpec)
 
 
 @dataclass(frozen=True, slots=True)
 class VmSpec:
-    """One clustered virtual machine; ``blocked`` says why it cannot move, where it cannot."""
+    """One clustered virtual machine.
+
+    ``blocked`` says why it cannot move, where it cannot. ``version`` is that of its configuration, the host's where none is told.
+    """
 
     name: str
     node: str
@@ -55,16 +62,22 @@ class VmSpec:
     disk: str = ""
     running: bool = True
     blocked: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DiskSpec:
-    """One mirrored virtual disk: its size, how many copies it keeps, and how fast it is written to."""
+    """One mirrored virtual disk: its size, how many copies it keeps, and how fast it is written to.
+
+    ``shared``: its volume is a cluster shared volume (ClusterPerformanceHistory's is not). ``used`` is how full it is, 0 to 1.
+    """
 
     name: str
     size_gib: int
     copies: int
     write_mib_per_second: float = 60.0
+    shared: bool = True
+    used: float = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +104,18 @@ class WorldSpec:
     witness: str = "Cloud Witness"
     drain_on_shutdown: bool = True
     parallel_migrations: int = 1
+    repair_queue_depth: int = 4
     quarantine_threshold: int = 3
     quarantine_duration: timedelta = timedelta(seconds=7200)
+    resiliency_level: int = 2
+    resiliency_default_period: timedelta = timedelta(seconds=240)
     cau_role: CauRoleSpec | None = None
     timings: Timings = field(default_factory=Timings)
+    variants: frozenset[str] = frozenset()
+    host_software: SoftwareSpec = field(default_factory=SoftwareSpec)
 
     def __post_init__(self) -> None:
+        check_variants(self.variants)
         names = [node.name for node in self.nodes]
         if not names or len(set(names)) != len(names):
             raise ValueError("A cluster needs nodes with different names.")

@@ -12,7 +12,9 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from include.simulator.world.levels import version_of
 from include.simulator.world.machines import Maintenance, Node
+from include.simulator.world.versions import VERSIONS
 
 if TYPE_CHECKING:
     from include.simulator.world.spec import DiskSpec
@@ -28,6 +30,7 @@ class Health(Enum):
     Healthy = 0
     Warning = 1
     Unhealthy = 2
+    Unknown = 5
 
 
 class LastCopyError(Exception):
@@ -36,13 +39,15 @@ class LastCopyError(Exception):
 
 @dataclass(slots=True, eq=False)
 class PhysicalDisk:
-    """One drive of a node."""
+    """One drive of a node; ``fault`` is an operational status of its own, such as "Abnormal Latency" or "Failed Media"."""
 
     node: Node
     number: int
     size: int
     serial_number: str
     media_type: str = "SSD"
+    firmware: str = "0107"
+    fault: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +55,8 @@ class VirtualDisk:
     """One mirrored virtual disk.
 
     ``written`` counts the bytes written to it by ``counted``; ``missing`` tells where the count stood when a node's share
-    went out of reach, ``stale`` how much of a share must be copied again.
+    went out of reach, ``stale`` how much of a share must be copied again. ``offline``: an administrator took it offline.
+    ``redirected`` and ``maintenance`` are the modes that Suspend-ClusterResource sets.
     """
 
     name: str
@@ -66,6 +72,17 @@ class VirtualDisk:
     health: Health = Health.Healthy
     operational_status: tuple[str, ...] = ("OK",)
     detached_reason: str = "None"
+    shared: bool = True
+    used: float = 0.35
+    offline: bool = False
+    redirected: bool = False
+    backup: bool = False
+    maintenance: bool = False
+
+    @property
+    def resource_name(self) -> str:
+        """The name of its cluster resource."""
+        return f"Cluster Virtual Disk ({self.name})"
 
     @property
     def attached(self) -> bool:
@@ -82,6 +99,12 @@ class Storage:
         self.physical_disks: list[PhysicalDisk] = []
         self.pool_name = f"S2D on {world.spec.cluster}"
         self.pool_version = world.spec.os.pool_version
+        self.pool_offline = False
+        self.pool_read_only = ""
+        self.settings = {
+            "System.Storage.PhysicalDisk.AutoFirmwareUpdate.RollOut.Enabled": "True",
+            "System.Storage.SupportedComponents.Document": "",
+        }
 
     def add(self, spec: DiskSpec) -> None:
         """Create a healthy virtual disk."""
@@ -90,6 +113,7 @@ class Storage:
         rate = spec.write_mib_per_second * MIB
         guid = self._world.guid(f"disk:{spec.name}")
         disk = VirtualDisk(spec.name, spec.size_gib * GIB, spec.copies, rate, owner, guid, self._world.now)
+        disk.shared, disk.used = spec.shared, spec.used
         self.virtual_disks.append(disk)
 
     def add_drives(self, node: Node, count: int, size_gib: int) -> None:
@@ -105,7 +129,7 @@ class Storage:
     def serves(self, name: str) -> bool:
         """Tell whether the virtual disk called ``name`` is attached; no name means local storage."""
         disk = self.find(name) if name else None
-        return disk is None or disk.attached
+        return disk is None or (disk.attached and not disk.maintenance)
 
     def healthy(self) -> bool:
         """Tell whether every virtual disk is Healthy."""
@@ -138,6 +162,46 @@ class Storage:
                 self.refresh()
 
         self._world.after(self._world.spec.timings.maintenance_exit, done)
+
+    def take_offline(self, disk: VirtualDisk, reason: str) -> None:
+        """Detach a virtual disk because an administrator says so; what runs on it stops, and their configurations fail."""
+        disk.offline = True
+        for group in self._world.groups.all:
+            if group.vm and group.vm.disk == disk.name:
+                group.configuration_failed = True
+        self.judge(disk, reason)
+
+    def bring_online(self, disk: VirtualDisk, reason: str) -> None:
+        """Attach a virtual disk again; what ran on it is not started by that."""
+        disk.offline = False
+        self.judge(disk, reason)
+
+    def suspend(self, disk: VirtualDisk, reason: str) -> None:
+        """Turn maintenance mode of a volume on: nothing can use it meanwhile."""
+        disk.maintenance = True
+        for group in self._world.groups.all:
+            if group.vm and group.vm.disk == disk.name:
+                self._world.groups.stop(group, reason)
+
+    def set_pool(self, *, online: bool, reason: str) -> None:
+        """Take the pool offline with every virtual disk in it, or bring it back."""
+        self.pool_offline = not online
+        for disk in self.virtual_disks:
+            self.judge(disk, reason)
+
+    def upgrade_pool(self) -> bool:
+        """Raise the pool to what every node supports, for good; return whether anything changed.
+
+        Source: azure-stack-docs, update-cluster; windows-powershell-docs, Update-StoragePool.
+        """
+        target = min((version_of(node) for node in self._world.nodes), key=lambda version: version.pool_number)
+        before = self.pool_version
+        known = {version.pool_version: version.pool_number for version in VERSIONS.values()}
+        if target.pool_number <= known[before]:
+            return False
+        self.pool_version = target.pool_version
+        self._world.emit("pool.version", None, {"pool": self.pool_name, "before": before, "after": self.pool_version})
+        return True
 
     def node_gone(self, node: Node) -> None:
         """The disks of ``node`` are out of reach."""
@@ -186,28 +250,35 @@ class Storage:
     def _not_current(self, disk: VirtualDisk) -> set[str]:
         return set(disk.missing) | set(disk.stale)
 
-    def judge(self, disk: VirtualDisk) -> None:
+    def judge(self, disk: VirtualDisk, reason: str = "") -> None:
         """Derive health and operational status, and journal them where they changed."""
         self._count_writes(disk)
         before, was_attached = (disk.health, disk.operational_status), disk.attached
         disk.health, disk.operational_status, disk.detached_reason = self._status(disk)
+        if disk.attached and not was_attached:
+            self._world.repairs.disk_back(disk)
+            disk.health, disk.operational_status, disk.detached_reason = self._status(disk)
         if (disk.health, disk.operational_status) == before:
             return
         status = list(disk.operational_status)
         detail = {"virtual_disk": disk.name, "health": disk.health.name, "operational_status": status}
         self._world.emit("disk.health", None, detail)
         if was_attached and not disk.attached:
+            self._world.repairs.disk_gone(disk)
             for group in self._world.groups.all:
                 if group.vm and group.vm.disk == disk.name:
-                    self._world.groups.stop(group, f"virtual disk {disk.name} detached")
+                    self._world.groups.stop(group, reason or f"virtual disk {disk.name} detached")
         elif disk.attached and not was_attached:
             self._world.after(self._world.spec.timings.failover, self._world.groups.place_orphans)
 
     def _status(self, disk: VirtualDisk) -> tuple[Health, tuple[str, ...], str]:
+        """Return the state; a detached virtual disk's health is Unknown (windowsserverdocs, storage-spaces-states)."""
+        if disk.offline or self.pool_offline:
+            return Health.Unknown, ("Detached",), "By Policy"
         if len(disk.missing) * 2 > len(self._world.nodes):
-            return Health.Unhealthy, ("Detached",), "Majority Disks Unhealthy"
+            return Health.Unknown, ("Detached",), "Majority Disks Unhealthy"
         if len(self._not_current(disk)) >= disk.copies:
-            return Health.Unhealthy, ("Detached",), "Incomplete"
+            return Health.Unknown, ("Detached",), "Incomplete"
         if disk.missing:
             gone = any(not node.member for node in self._world.nodes if node.name in disk.missing)
             return Health.Warning, ("Incomplete",) if gone else ("Degraded",), "None"

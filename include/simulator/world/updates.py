@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from include.simulator.world.catalogue import UpdateSpec
 from include.simulator.world.criteria import Criteria, Facts
-from include.simulator.world.machines import Node
+from include.simulator.world.machines import Machine, Node
 
 if TYPE_CHECKING:
     from include.simulator.world.agenda import Timer
+    from include.simulator.world.rig import Condition
     from include.simulator.world.world import World
 
 #: OperationResultCode (win32, Wua_Sdk).
@@ -19,6 +21,9 @@ SUCCEEDED, FAILED, ABORTED = 2, 4, 5
 #: HRESULTs of the Windows Update Agent (win32, Wua_Sdk; SConfig).
 ANOTHER_INSTALL = 0x80240016
 NOT_DOWNLOADED = 0x80246007
+ALREADY_INSTALLED = 0x00240006
+NOT_APPLICABLE = 0x80240017
+EULA_DECLINED = 0x80240023
 INTERRUPTED = 0x80240018
 
 
@@ -43,6 +48,7 @@ class Operation:
     results: list[UpdateResult] = field(default_factory=list)
     over: bool = False
     timer: Timer | None = None
+    then: Callable[[Operation], None] | None = None
 
 
 @dataclass(slots=True)
@@ -54,6 +60,7 @@ class Record:
     committed: set[str] = field(default_factory=set)
     installing: Operation | None = None
     operations: list[Operation] = field(default_factory=list)
+    installed_at: dict[str, datetime] = field(default_factory=dict)
 
 
 class Updates:
@@ -64,13 +71,17 @@ class Updates:
         self.catalogue = {update.update_id: update for update in world.spec.updates}
         self._records = {node.name: Record() for node in world.nodes}
 
+    def add(self, node: Node) -> None:
+        """Keep record of a node that joins later."""
+        self._records.setdefault(node.name, Record())
+
     def record(self, node: Node) -> Record:
         """Return what ``node`` holds."""
         return self._records[node.name]
 
     def installed_kbs(self, node: Node) -> list[str]:
         """Return the KB numbers of everything installed on ``node``, effective or not."""
-        return sorted({self.catalogue[each].kb for each in self.record(node).installed})
+        return sorted({kb for each in self.record(node).installed if (kb := self.catalogue[each].kb)})
 
     def installing(self, node: Node) -> bool:
         """Tell whether an installation is under way."""
@@ -80,12 +91,28 @@ class Updates:
         """Return what takes effect with the next restart."""
         record = self.record(node)
         waiting = [self.catalogue[each] for each, effective in record.installed.items() if not effective]
-        needs_commit = self._world.spec.os.cau_feature_updates
+        needs_commit = self.needs_commit(node)
         return [
             each
             for each in waiting
             if not (each.is_feature_update and needs_commit and each.update_id not in record.committed)
         ]
+
+    def awaiting_restart(self, node: Node) -> bool:
+        """Tell whether anything installed waits for a restart."""
+        return not all(self.record(node).installed.values())
+
+    def takes_feature_flag(self, machine: Machine) -> bool:
+        """Tell whether the CAU provider's methods on ``machine`` take FeatureUpdatesOnly."""
+        return machine.os.cau_feature_updates or self._world.variant("cau-node-takes-feature-updates-only")
+
+    def has_newer_methods(self, machine: Machine) -> bool:
+        """Tell whether the CAU provider on ``machine`` has CommitFUpdatesWua and the methods that came with it."""
+        return machine.os.cau_feature_updates or self._world.variant("cau-node-has-the-newer-methods")
+
+    def needs_commit(self, node: Node) -> bool:
+        """Tell whether a staged feature update takes effect only after a commit."""
+        return self.has_newer_methods(node) or self._world.variant("feature-updates-need-a-commit")
 
     def take_effect(self, node: Node) -> list[UpdateSpec]:
         """Note that the restart that pending updates waited for is done; return those that did not roll back."""
@@ -111,21 +138,32 @@ class Updates:
             each
             for each in found
             if self._applicable(node, each)
+            and self._published(node, each)
             and (recommended or not each.recommended)
             and (each.is_feature_update or not features_only)
         ]
 
-    def start(self, node: Node, kind: str, updates: list[UpdateSpec], orchestrator: str) -> Operation:
+    def start(
+        self,
+        node: Node,
+        kind: str,
+        updates: list[UpdateSpec],
+        orchestrator: str,
+        then: Callable[[Operation], None] | None = None,
+    ) -> Operation:
         """Begin to ``download`` or ``install`` what is not installed; the caller has seen to it that no other installation runs.
 
-        What is there already downloads in no time, and what was never downloaded fails to install in no time.
+        What is there already downloads in no time, and what was never downloaded fails to install in no time. ``then`` is called
+        once it is over.
         """
         record = self.record(node)
         operation = Operation(
-            node, kind, orchestrator, [each for each in updates if each.update_id not in record.installed]
+            node, kind, orchestrator, [each for each in updates if each.update_id not in record.installed], then=then
         )
         record.operations.append(operation)
         if kind == "install":
+            there = [each for each in updates if each.update_id in record.installed]
+            operation.results += [UpdateResult(each, SUCCEEDED, ALREADY_INSTALLED, self._world.now) for each in there]
             record.installing = operation
             self._world.emit("install.started", node, {"node": node.name, "orchestrator": orchestrator})
             self._world.services.set(node, "TrustedInstaller", "Running")
@@ -182,12 +220,25 @@ class Updates:
         record = self.record(node)
         if update.update_id in record.installed:
             return True
-        if node.build != self._world.spec.os.build:
+        if node.build != (update.for_build or self._world.spec.os.build):
+            return False
+        if not update.min_ubr <= node.ubr <= (update.max_ubr if update.max_ubr is not None else node.ubr):
             return False
         if not all(record.installed.get(each) for each in update.requires):
             return False
         newer = [each for each in self.catalogue.values() if update.update_id in each.supersedes]
         return not any(each.update_id in record.installed or self._applicable(node, each) for each in newer)
+
+    def _published(self, node: Node, update: UpdateSpec) -> bool:
+        """Tell whether the node's update source has the update; what is installed is known without asking it."""
+        if update.update_id in self.record(node).installed:
+            return True
+        policy = self._world.policies.of(node)
+        if update.type == "Driver" and self._world.policies.values(node).get("ExcludeWUDriversInQualityUpdate") == 1:
+            return False
+        if update.preview_build and not self._world.preview.receives(node):
+            return False
+        return update.on_wsus if policy.wsus else True
 
     def _next(self, operation: Operation) -> None:
         if not operation.waiting:
@@ -199,17 +250,36 @@ class Updates:
         if downloaded is (operation.kind == "download"):
             minutes = 0.05
         takes = self._world.spread(timedelta(minutes=minutes))
+        if self._prepared(f"{operation.kind}-hangs", operation.node, update, keep=True):
+            operation.timer = None
+            return
+        if slow := self._prepared(f"{operation.kind}-slow", operation.node, update):
+            takes += timedelta(minutes=slow.number("minutes"))
         operation.timer = self._world.after(takes, lambda: self._done(operation, operation.waiting.pop(0)))
+
+    def go_on(self, node: Node) -> None:
+        """Begin again with what hangs on ``node``."""
+        for operation in list(self.record(node).operations):
+            if operation.timer is None and not operation.over and operation.waiting:
+                self._next(operation)
+
+    def _prepared(self, kind: str, node: Node, update: UpdateSpec, *, keep: bool = False) -> Condition | None:
+        """Return a prepared condition that concerns ``update`` and count one use of it, unless it is to be kept."""
+        condition = self._world.rig.find(kind, node.name)
+        if condition is None or condition.text("title").lower() not in update.title.lower():
+            return None
+        return condition if keep else self._world.rig.take(kind, node.name)
 
     def _done(self, operation: Operation, update: UpdateSpec) -> None:
         node, record = operation.node, self.record(operation.node)
         hresult = self._failure(operation, update)
         code = FAILED if hresult else SUCCEEDED
-        if code == SUCCEEDED and operation.kind == "install":
+        if code == SUCCEEDED and operation.kind == "install" and not self._prepared("install-lies", node, update):
             record.installed[update.update_id] = not update.needs_restart
+            record.installed_at[update.update_id] = self._world.now
             if update.needs_restart:
                 node.pending_restart = True
-        elif code == SUCCEEDED:
+        elif code == SUCCEEDED and operation.kind == "download":
             record.downloaded.add(update.update_id)
         operation.results.append(UpdateResult(update, code, hresult, self._world.now))
         detail = {
@@ -226,6 +296,10 @@ class Updates:
 
     def _failure(self, operation: Operation, update: UpdateSpec) -> int:
         node = operation.node
+        if not self._applicable(node, update):
+            return NOT_APPLICABLE
+        if operation.kind == "install" and update.needs_input:
+            return EULA_DECLINED
         if operation.kind == "install" and update.update_id not in self.record(node).downloaded:
             return NOT_DOWNLOADED
         kind = f"{operation.kind}-fails"
@@ -248,3 +322,6 @@ class Updates:
                 self._world.emit("install.finished", operation.node, detail)
         if not record.operations:
             self._world.services.set(operation.node, "wuauserv", "Stopped")
+        if operation.then:
+            then, operation.then = operation.then, None
+            then(operation)

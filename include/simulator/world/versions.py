@@ -13,6 +13,8 @@ class OsVersion:
     (azure-stack-docs, maintain-servers: by hand up to 20H2 and Windows Server 2019). ``cau_feature_updates``: the methods of
     MSFT_CAUNode take FeatureUpdatesOnly (class dump of 23H2; absent on 2019, unconfirmed and so left out in between).
     ``separate_ssu``: the servicing stack comes as an update of its own. ``docset`` names the cmdlet reference that applies.
+    ``vm_versions``: the virtual machine configuration versions that its hosts take, the default one last (windowsserverdocs,
+    upgrade-virtual-machine-version). ``pool_number`` orders the versions that a storage pool can be raised to.
     """
 
     key: str
@@ -30,6 +32,19 @@ class OsVersion:
     cau_feature_updates: bool = False
     separate_ssu: bool = False
     unique_node_id: bool = False
+    vm_versions: tuple[str, ...] = ("8.0", "9.0", "10.0")
+    pool_number: int = 2022
+    parallel_migrations_property: bool = True
+
+    @property
+    def vm_version(self) -> str:
+        """The configuration version that a new virtual machine gets, the highest that the host takes."""
+        return self.vm_versions[-1]
+
+    @property
+    def cluster_version(self) -> tuple[int, int]:
+        """What a cluster of such nodes can be raised to: functional level and upgrade version, to be compared as a pair."""
+        return self.functional_level, self.upgrade_version
 
     @property
     def version(self) -> str:
@@ -57,6 +72,9 @@ VERSIONS = {
             "2019",
             auto_maintenance=False,
             separate_ssu=True,
+            vm_versions=("8.0", "9.0"),
+            pool_number=2019,
+            parallel_migrations_property=False,
         ),
         OsVersion(
             "20H2",
@@ -72,6 +90,9 @@ VERSIONS = {
             "2019",
             auto_maintenance=False,
             separate_ssu=True,
+            vm_versions=("8.0", "9.0"),
+            pool_number=2019,
+            parallel_migrations_property=False,
         ),
         OsVersion("21H2", _HCI, _HCI_EDITION, 20348, 2113, 20349, "21H2", 12, 1, "Windows Server 2022", "2022"),
         OsVersion(
@@ -102,6 +123,24 @@ VERSIONS = {
             "2022",
             cau_feature_updates=True,
             unique_node_id=True,
+            pool_number=2023,
+        ),
+        OsVersion(
+            "24H2",
+            _HCI,
+            _HCI_EDITION,
+            26100,
+            2314,
+            0,
+            "24H2",
+            12,
+            32776,
+            "Windows Server 2025",
+            "2025",
+            cau_feature_updates=True,
+            unique_node_id=True,
+            vm_versions=("8.0", "9.0", "10.0", "12.0"),
+            pool_number=2025,
         ),
         OsVersion(
             "WS2025",
@@ -117,9 +156,14 @@ VERSIONS = {
             "2025",
             cau_feature_updates=True,
             unique_node_id=True,
+            vm_versions=("8.0", "9.0", "10.0", "12.0"),
+            pool_number=2025,
         ),
     )
 }
+
+
+_BY_BUILD = {(version.edition_id, version.build): version for version in VERSIONS.values()}
 
 
 def os_version(key: str) -> OsVersion:
@@ -128,3 +172,11 @@ def os_version(key: str) -> OsVersion:
         if name.lower() == key.lower():
             return version
     raise ValueError(f"There is no operating system version {key!r}; there are {', '.join(VERSIONS)}.")
+
+
+def running(installed: OsVersion, build: int) -> OsVersion:
+    """Return the version that a machine runs by now: that of ``build`` in the edition of ``installed``, else ``installed``.
+
+    Build 20348 is both Windows Server 2022 and 21H2, 26100 both Windows Server 2025 and 24H2: the edition tells them apart.
+    """
+    return _BY_BUILD.get((installed.edition_id, build), installed)

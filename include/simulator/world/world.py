@@ -12,22 +12,40 @@ from typing import Any, Protocol
 from include.simulator.clock import Clock
 from include.simulator.faults.engine import FaultEngine
 from include.simulator.world.agenda import Agenda, Timer
+from include.simulator.world.automatic_updates import AutomaticUpdates
+from include.simulator.world.bitlocker import BitLocker
 from include.simulator.world.cau import ClusterAwareUpdating
+from include.simulator.world.cluster_service import ClusterService
+from include.simulator.world.credssp import CredSsp
 from include.simulator.world.drains import Drains
+from include.simulator.world.features import Features
+from include.simulator.world.firewall import Firewall
 from include.simulator.world.groups import Groups
+from include.simulator.world.levels import Levels
 from include.simulator.world.locks import Locks
 from include.simulator.world.machines import Machine, ManagementHost, Node
 from include.simulator.world.membership import Membership
+from include.simulator.world.moves import Moves
+from include.simulator.world.policies import Policies
 from include.simulator.world.power import PowerControl
+from include.simulator.world.preview import PreviewChannels
 from include.simulator.world.quorum import Quorum
+from include.simulator.world.registry import Registry
+from include.simulator.world.remoting import Remoting
 from include.simulator.world.repair import Repairs
+from include.simulator.world.resources import Resources
 from include.simulator.world.rig import Rig
 from include.simulator.world.services import Services, host_services, node_services
 from include.simulator.world.servicing import Servicing
 from include.simulator.world.snapshot import snapshot
+from include.simulator.world.software import furnish
 from include.simulator.world.spec import NodeSpec, WorldSpec
 from include.simulator.world.storage import Storage
+from include.simulator.world.tasks import Tasks
 from include.simulator.world.updates import Updates
+from include.simulator.world.validation import Finding
+from include.simulator.world.versions import os_version
+from include.simulator.world.virtual_machines import VirtualMachines
 
 #: How often a waiting command looks again although nothing was due.
 LOOK_AGAIN = timedelta(seconds=30)
@@ -49,7 +67,6 @@ class World:
         self.clock = clock
         self.seed = seed
         self.random = random.Random(seed)  # noqa: S311
-        self.functional_level = spec.os.functional_level
         self._journal = journal
         self._agenda = Agenda()
         self._at: datetime | None = None
@@ -62,6 +79,15 @@ class World:
         self.machines: dict[str, Machine] = {machine.name: machine for machine in (*self.nodes, self.management_host)}
         self.rig = Rig()
         self.services = Services(self)
+        self.registry = Registry(self)
+        self.policies = Policies(self)
+        self.firewall = Firewall(self)
+        self.credssp = CredSsp(self)
+        self.remoting = Remoting(self)
+        self.bitlocker = BitLocker(self)
+        self.features = Features(self)
+        self.preview = PreviewChannels(self)
+        self.tasks = Tasks(self)
         self.locks = Locks(self)
         self.quorum = Quorum(self)
         self.groups = Groups(self)
@@ -69,7 +95,15 @@ class World:
         self.repairs = Repairs(self)
         self.updates = Updates(self)
         self.servicing = Servicing(self)
+        self.automatic_updates = AutomaticUpdates(self)
         self.drains = Drains(self)
+        self.moves = Moves(self)
+        self.resources = Resources(self)
+        self.levels = Levels(self)
+        self.virtual_machines = VirtualMachines(self)
+        self.cluster_service = ClusterService(self)
+        self.cluster_parameters: dict[str, dict[str, object]] = {}
+        self.reports: dict[str, list[Finding]] = {}
         self.membership = Membership(self)
         self.power = PowerControl(self)
         self.cau = ClusterAwareUpdating(self)
@@ -107,6 +141,15 @@ class World:
             await clock.sleep(wait)
             await asyncio.sleep(0)
             self.advance()
+
+    @property
+    def functional_level(self) -> int:
+        """The functional level that the cluster has been raised to."""
+        return self.levels.functional_level
+
+    def variant(self, name: str) -> bool:
+        """Return whether the variant called ``name`` is on (see ``variants``)."""
+        return name in self.spec.variants
 
     def at(self, when: datetime, action: Callable[[], None]) -> Timer:
         """Let ``action`` happen at ``when``."""
@@ -163,7 +206,8 @@ class World:
 
     def wire_fault(self, name: str, kind: str, arguments: dict[str, object]) -> None:
         """Tell those who apply faults of the connection."""
-        detail = {"machine": name, "kind": kind, **arguments}
+        shown = {key: value for key, value in arguments.items() if key != "password"}
+        detail = {"machine": name, "kind": kind, **shown}
         self.emit("wire.fault", next((node for node in self.nodes if node.name == name), None), detail)
         for callback in list(self._on_wire_fault):
             callback(name, kind, dict(arguments))
@@ -172,12 +216,23 @@ class World:
         """Put a fault from the catalogue into the world; ValueError where it or an argument is unknown."""
         self.faults.inject(fault, **arguments)
 
+    def join_new(self, number: int, spec: NodeSpec) -> Node:
+        """Return a new member with drives of its own in the pool; nothing is placed on it yet."""
+        node = self._make_node(number, spec)
+        self.nodes.append(node)
+        self.machines[node.name] = node
+        self.updates.add(node)
+        self.storage.add_drives(node, spec.disks, spec.disk_gib)
+        furnish(self, node, spec.software)
+        self.quorum.member_joined()
+        return node
+
     def snapshot(self) -> dict[str, object]:
         """Return the state of everything as plain JSON values."""
         return snapshot(self)
 
     def _make_node(self, number: int, spec: NodeSpec) -> Node:
-        os = self.spec.os
+        os = os_version(spec.os) if spec.os else self.spec.os
         boot = self.clock.now() - timedelta(days=self.random.randint(20, 45), minutes=self.random.randrange(1440))
         return Node(
             spec.name,
@@ -207,6 +262,8 @@ class World:
             self.storage.add(disk)
         for node, node_spec in zip(self.nodes, self.spec.nodes, strict=True):
             self.storage.add_drives(node, node_spec.disks, node_spec.disk_gib)
+            furnish(self, node, node_spec.software)
+        furnish(self, self.management_host, self.spec.host_software)
         if self.spec.cau_role:
             self.cau.add_role(self.spec.cau_role)
         self.quorum.member_joined()

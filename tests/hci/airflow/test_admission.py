@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.hci.airflow.admission import Admission, admit, admit_cluster_step
+from include.hci.airflow.admission import Admission, admit, admit_cluster_step, missing_approval
 from include.hci.cluster.updates import Update
 from include.hci.policy.plan import Plan, PlannedNode
+from include.hci.report import events as ev
 from include.hci.report.facts import Asked, RunFacts
 
 MADE = datetime(2026, 11, 3, tzinfo=UTC)
@@ -71,6 +72,25 @@ CANCELLED = RunFacts(lock_guid="g", cancel=ADA)
 )
 def test_a_run_that_is_cancelled_or_only_downloads_begins_no_node(step, facts, stage_only, admission):
     assert admit(step, "HCI01", PLAN, facts, {"HCI01": True}, stage_only=stage_only).admission is admission
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer", "says"),
+    [
+        (False, None, ""),
+        (True, None, "Nobody has approved"),
+        (True, ev.Approved(by="ada", accepted=False, plan_id="h1"), "ada refused"),
+        (True, ev.Approved(by="ada", plan_id="h2"), "another plan (h2), not this one (h1)"),
+        (True, ev.Approved(by="ada", plan_id="h1"), ""),
+    ],
+)
+def test_only_a_yes_to_this_very_plan_lets_a_run_begin(wanted, answer, says):
+    missing = missing_approval(wanted, "h1", answer)
+    assert says in missing
+    assert bool(missing) == bool(says)
+    expected = Admission.REFUSE if says else Admission.GO
+    assert admit_cluster_step("take_lock", RunFacts(), missing_approval=missing).admission is expected
+    assert admit_cluster_step("conclude", RunFacts(), missing_approval=missing).admission is Admission.GO
 
 
 @pytest.mark.parametrize(

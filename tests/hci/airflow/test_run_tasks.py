@@ -59,7 +59,7 @@ def test_a_plan_is_made_once_and_gives_the_nodes_in_order(record, monkeypatch):
     begin(record)
     made = []
 
-    def plan_run(cluster, step_context, scans, at):
+    def plan_run(cluster, step_context, scans, at, history):
         made.append(scans)
         return plan(WORK, IDLE)
 

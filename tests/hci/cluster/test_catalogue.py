@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from include.hci.cluster import cau, machine, nodes, storage
+from include.hci.cluster import cau, machine, nodes, policies, rollout, storage, validation, virtual_machines
 from include.hci.cluster.catalogue import CATALOGUE, find_entry, outside
 from include.hci.cluster.updater import CauProviderUpdater
 from include.hci.powershell.command import Command, Pipeline
@@ -27,6 +27,7 @@ def everything_sent() -> list[Pipeline]:
             "Get-ClusterQuorum": [obj()],
             "Get-CimInstance": [obj(LastBootUpTime="2026-11-03T01:12:00Z", OrchestratorGuid=str(OURS))],
             "Get-ItemProperty": [obj(CurrentBuild="20348")],
+            "Get-Volume": [obj(SizeRemaining=6 * 1024**3)],
             "Select-Object": methods("QueryString", "FeatureUpdatesOnly"),
             "Invoke-CimMethod": lambda pipeline: [
                 obj(Info=(), ReturnValue=False if "RebootRequired" in pipeline.describe() else 0)
@@ -46,7 +47,14 @@ def everything_sent() -> list[Pipeline]:
         storage.get_fault_domains,
         storage.get_physical_disks,
         storage.get_health_faults,
+        machine.get_free_space,
         machine.get_operating_system,
+        nodes.get_cluster_shared_volume_states,
+        policies.get_pending_restart,
+        policies.get_update_policy,
+        policies.blocks_wmi_processes,
+        rollout.get_firmware_rollout,
+        virtual_machines.get_dvd_drives,
         machine.get_windows_version,
         machine.restart_computer,
     ):
@@ -58,6 +66,10 @@ def everything_sent() -> list[Pipeline]:
     storage.disable_storage_maintenance_mode(shell, "HCI01")
     storage.repair_virtual_disk(shell, "V1")
     machine.get_services(shell, ["ClusSvc"])
+    rollout.get_scheduled_tasks(shell, [rollout.ADMIN_CENTER_TASK])
+    validation.test_cau_setup(shell, "C")
+    validation.test_cluster(shell, ["Network"])
+    virtual_machines.get_virtual_machines(shell, "HCI01")
     cau.get_cau_run(shell, "C")
     cau.get_cau_cluster_role(shell, "C")
     cau.get_lock_holders(shell, "HCI01", "MSFT_CAURun")

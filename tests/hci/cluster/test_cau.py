@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -59,6 +60,23 @@ def test_the_role_is_read_by_name():
     assert get_cau_cluster_role(FakeShell({"Get-CauClusterRole": pairs}), "C") == {
         "DaysOfWeek": "Tuesday",
         "WeeksOfMonth": "3",
+    }
+
+
+def test_times_spans_and_arguments_of_the_role_are_read_as_text():
+    pairs = [
+        obj(Name="StartDate", Value=datetime(2026, 3, 2, 3)),
+        obj(Name="StopAfter", Value=timedelta(hours=8)),
+        obj(Name="CauPluginArguments", Value=({"QueryString": "IsInstalled=0"},)),
+        obj(Name="PreUpdateScript", Value=None),
+        obj(Name="EnableFirewallRules", Value=True),
+    ]
+    assert get_cau_cluster_role(FakeShell({"Get-CauClusterRole": pairs}), "C") == {
+        "StartDate": "2026-03-02T03:00:00",
+        "StopAfter": "8:00:00",
+        "CauPluginArguments": "QueryString=IsInstalled=0",
+        "PreUpdateScript": "",
+        "EnableFirewallRules": "True",
     }
 
 

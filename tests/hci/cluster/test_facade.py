@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.hci.cluster.facade import FleetCluster
+from include.hci.cluster.facade import FleetCluster, UnknownNode
 from include.hci.powershell.command import Command
 from include.hci.powershell.errors import (
     AuthenticationRefused,
@@ -34,8 +34,9 @@ def code(number: int) -> CommandFailed:
 def test_a_shell_on_a_node_is_that_nodes_whatever_the_case():
     cluster, shells = fleet(HCI01=[], HCI02=[])
     assert cluster.on("hci02") is shells["HCI02"]
-    with pytest.raises(ValueError, match="HCI09"):
+    with pytest.raises(UnknownNode, match="HCI09") as unknown:
         cluster.on("HCI09")
+    assert "fleet file" in unknown.value.next_action
 
 
 def test_any_takes_the_first_node_and_those_to_avoid_last():

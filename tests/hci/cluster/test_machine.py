@@ -7,6 +7,7 @@ import pytest
 from include.hci.cluster.machine import (
     Build,
     WindowsVersion,
+    get_free_space,
     get_operating_system,
     get_services,
     get_windows_version,
@@ -41,9 +42,15 @@ def test_products_are_told_apart_by_name_and_edition_not_by_build(number, produc
 
 def test_the_boot_time_is_aware_and_in_utc():
     boot = datetime(2026, 11, 3, 1, 12, tzinfo=UTC)
-    shell = FakeShell({"Get-CimInstance": [obj(LastBootUpTime=boot, Caption="Windows", FreePhysicalMemory=1024)]})
+    shell = FakeShell(
+        {
+            "Get-CimInstance": [
+                obj(LastBootUpTime=boot, Caption="Windows", FreePhysicalMemory=1024, TotalVisibleMemorySize=4096)
+            ]
+        }
+    )
     system = get_operating_system(shell)
-    assert (system.boot_time, system.free_memory) == (boot, 1024 * 1024)
+    assert (system.boot_time, system.free_memory, system.total_memory) == (boot, 1024 * 1024, 4096 * 1024)
     assert shell.lines == ["Get-CimInstance -ClassName 'Win32_OperatingSystem'"]
 
 
@@ -66,6 +73,12 @@ def test_services_are_read_by_name():
     )
     running, stopped = get_services(shell, ["ClusSvc", "TrustedInstaller"])
     assert (running.is_running, running.start_type, stopped.is_running) == (True, "Automatic", False)
+
+
+def test_the_room_on_the_system_volume_is_read_by_its_letter():
+    shell = FakeShell({"Get-Volume": [obj(DriveLetter="C", SizeRemaining=6 * 1024**3)]})
+    assert get_free_space(shell) == 6 * 1024**3
+    assert shell.lines == ["Get-Volume -DriveLetter 'C'"]
 
 
 def test_a_restart_is_ordered_in_the_nodes_own_session():

@@ -8,6 +8,7 @@ from include.hci.cluster.nodes import (
     get_cluster_nodes,
     get_cluster_quorum,
     get_cluster_resources,
+    get_cluster_shared_volume_states,
     get_cluster_shared_volumes,
     resume_cluster_node,
     suspend_cluster_node,
@@ -150,3 +151,36 @@ def test_an_error_that_does_not_end_the_pipeline_is_an_error_all_the_same():
 def test_a_node_without_a_name_is_not_guessed():
     with pytest.raises(AnswerNotUnderstood, match="Name"):
         get_cluster_nodes(FakeShell({"Get-ClusterNode": [obj(State="Up")]}))
+
+
+@pytest.mark.parametrize(("locked", "expected"), [(1, True), (0, False), (None, False)])
+def test_a_role_that_an_operation_keeps_in_its_place_is_locked(locked, expected):
+    item = obj("VM1", Name="VM1", OwnerNode="HCI01", State="Online", GroupType=111, LockedFromMoving=locked)
+    (group,) = get_cluster_groups(FakeShell({"Get-ClusterGroup": [item]}))
+    assert group.locked is expected
+
+
+@pytest.mark.parametrize(
+    ("state", "file_system", "block", "redirected"),
+    [
+        ("Direct", "NotFileSystemRedirected", "NotBlockRedirected", False),
+        ("FileSystemRedirected", "FileSystemReFs", "NotBlockRedirected", False),
+        ("FileSystemRedirected", "UserRequest", "NotBlockRedirected", True),
+        ("FileSystemRedirected", "FileSystemReFs, UserRequest", "NotBlockRedirected", True),
+        ("BlockRedirected", "NotFileSystemRedirected", "NoDiskConnectivity", True),
+        ("Unavailable", None, None, False),
+    ],
+)
+def test_a_volume_takes_a_detour_when_there_is_another_reason_than_its_file_system(
+    state, file_system, block, redirected
+):
+    item = obj(
+        Name="Cluster Virtual Disk (V1)",
+        VolumeFriendlyName="V1",
+        Node="HCI02",
+        StateInfo=state,
+        FileSystemRedirectedIOReason=file_system,
+        BlockRedirectedIOReason=block,
+    )
+    (access,) = get_cluster_shared_volume_states(FakeShell({"Get-ClusterSharedVolumeState": [item]}))
+    assert (access.volume, access.node, access.is_redirected) == ("V1", "HCI02", redirected)

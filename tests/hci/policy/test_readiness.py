@@ -1,51 +1,23 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from uuid import UUID
+from dataclasses import fields, replace
 
 import pytest
 
 from include.hci.cluster.cau import CauRunState, LockHolder
 from include.hci.cluster.machine import Build, WindowsVersion
-from include.hci.cluster.nodes import ClusterGroup, ClusterInfo, ClusterNode, ClusterResource, Quorum
+from include.hci.cluster.nodes import ClusterGroup, Quorum
 from include.hci.cluster.storage import StorageJob, VirtualDisk
-from include.hci.cluster.values import GroupState, NodeState, StatusInformation
+from include.hci.cluster.values import GroupState, NodeState
 from include.hci.policy.gates import StorageFacts
-from include.hci.policy.readiness import ReadinessFacts, ReadinessRules, Severity, check_readiness
-
-OURS, THEIRS = UUID(int=1), UUID(int=2)
-NAMES = ("HCI01", "HCI02", "HCI03")
-SERVER = WindowsVersion(Build(20348, 2113), "Windows Server 2022 Datacenter", "ServerDatacenter")
-FINE = ReadinessFacts(
-    cluster=ClusterInfo("HCI-CL01"),
-    nodes=tuple(ClusterNode(name, NodeState.UP) for name in NAMES),
-    expected=NAMES,
-    groups=(ClusterGroup("VM1", "HCI01", GroupState.ONLINE, "VirtualMachine"),),
-    resources=(ClusterResource("Cloud Witness", "Cloud Witness", "Online", "Cluster Group", "HCI01"),),
-    quorum=Quorum("Cloud Witness"),
-    storage=StorageFacts((VirtualDisk("V1", "Healthy", ("OK",)),)),
-    versions=dict.fromkeys(NAMES, SERVER),
-    cau_run=CauRunState("RunNotInProgress"),
-)
-RULES = ReadinessRules(OURS, max_failed_nodes=1)
-
-
-def with_node(name: str, state: NodeState = NodeState.UP, status: int = 0) -> ReadinessFacts:
-    nodes = tuple(
-        ClusterNode(node.name, state, status=StatusInformation(status)) if node.name == name else node
-        for node in FINE.nodes
-    )
-    return replace(FINE, nodes=nodes)
-
-
-def failed(facts: ReadinessFacts, rules: ReadinessRules = RULES) -> dict[str, Severity]:
-    return {check.id: check.severity for check in check_readiness(facts, rules) if not check.passed}
+from include.hci.policy.readiness import ReadinessFacts, ReadinessRules, Severity, Status, Unread, check_readiness
+from tests.hci.policy.readiness_facts import FINE, NAMES, OURS, RULES, SERVER, THEIRS, failed, with_node
 
 
 def test_a_healthy_cluster_passes_every_check():
     checks = check_readiness(FINE, RULES)
-    assert len(checks) == 15
     assert failed(FINE) == {}
+    assert {check.status for check in checks} == {Status.PASSED}
     assert len({check.id for check in checks}) == len(checks)
     assert all(check.evidence and not check.remediation for check in checks)
 
@@ -126,3 +98,53 @@ def test_a_refusal_has_evidence_and_a_remedy():
     (check,) = [check for check in check_readiness(facts, RULES) if check.refuses]
     assert check.evidence == f"{THEIRS} holds MSFT_CAURun on HCI01, HCI02, HCI03"
     assert check.remediation
+
+
+#: What a run may do without reading, as it did before it was asked for.
+OPTIONAL = tuple(
+    field.name
+    for field in fields(ReadinessFacts)
+    if field.default is None and field.name not in ("cau_run", "cau_role")
+)
+
+
+def test_what_was_not_asked_for_is_said_and_keeps_nothing_from_starting():
+    facts = replace(FINE, **dict.fromkeys(OPTIONAL))
+    checks = check_readiness(facts, RULES)
+    skipped = {check.id for check in checks if check.status is Status.NOT_APPLICABLE}
+    assert failed(facts) == {}
+    assert {"unclustered-vms", "memory", "automatic-updates", "cau-setup", "validation"} <= skipped
+    assert all(check.evidence == "not read in this run" for check in checks if check.id in skipped)
+
+
+@pytest.mark.parametrize(
+    ("subject", "ids"),
+    [
+        ("storage", {"storage", "pools", "single-copy"}),
+        ("update-policy", {"automatic-updates", "update-source"}),
+        ("virtual-machines", {"unclustered-vms", "backup", "memory"}),
+        ("locks", {"lock"}),
+        ("cluster", {"quorum", "witness", "failed-roles", "pending-roles", "locked-roles"}),
+        ("nodes", {"members", "nodes-up", "quarantine", "quorum"}),
+    ],
+)
+def test_what_was_asked_for_and_not_answered_is_unknown(subject, ids):
+    facts = replace(FINE, unread=(Unread(subject, "the connection was lost", "HCI02"),))
+    unknown = {check.id: check for check in check_readiness(facts, RULES) if check.status is Status.UNKNOWN}
+    assert set(unknown) == ids
+    for check in unknown.values():
+        assert check.evidence == "could not be read: HCI02: the connection was lost"
+        assert check.refuses is (check.severity is Severity.CRITICAL)
+        assert check.remediation
+
+
+def test_a_known_problem_counts_more_than_what_was_not_read():
+    facts = replace(FINE, storage=StorageFacts(), unread=(Unread("storage", "no answer"),))
+    (storage,) = [check for check in check_readiness(facts, RULES) if check.id == "storage"]
+    assert (storage.status, storage.evidence) == (Status.FAILED, "no virtual disk is to be seen")
+
+
+def test_each_check_says_how_long_its_reading_took():
+    facts = replace(FINE, durations={"virtual-machines": 1.5, "memory": 0.5, "health": 2.0})
+    seconds = {check.id: check.duration_seconds for check in check_readiness(facts, RULES)}
+    assert (seconds["memory"], seconds["backup"], seconds["health-faults"], seconds["storage"]) == (2.0, 1.5, 2.0, None)

@@ -417,3 +417,25 @@ def test_a_lock_that_was_named_as_left_is_not_named_twice():
     told = [left.what for left in report(night).left]
     assert told[0] == f"the run lock on {NODES[0]}"
     assert not any(NODES[0] in what for what in told[1:])
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([], ["in-progress", "in-progress"]),
+        ([("HCI03", 1, [good(CUMULATIVE)], None)], ["succeeded", "in-progress"]),
+        ([("HCI03", 2, [good(CUMULATIVE)], True)], ["succeeded", "not-started"]),
+    ],
+    ids=["nothing was heard", "a scan told of one of them", "a later install answered for all"],
+)
+def test_an_install_of_which_nobody_heard_the_end_is_not_called_not_started(answers, expected):
+    night = Night()
+    begin(night)
+    night.after(1, ev.InstallStarted(node="HCI03", install_pass=1, updates=(CUMULATIVE, FRAMEWORK)))
+    for name, number, results, restart in answers:
+        done = ev.InstallFinished(node=name, install_pass=number, results=tuple(results), restart_needed=restart)
+        night.after(1, done)
+    found = node(finish(night), "HCI03")
+    assert [update.result for update in found.updates] == expected
+    unheard = [update for update in found.updates if update.result == "in-progress"]
+    assert all("nobody heard" in str(update.meaning) for update in unheard)

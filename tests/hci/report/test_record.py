@@ -192,3 +192,20 @@ def test_several_processes_write_at_once_and_nothing_is_lost(tmp_path: Path):
     assert record.unreadable() == ()
     for number in range(3):
         assert [entry.data["number"] for entry in record.events(node=f"N{number}")] == list(range(40))
+
+
+def test_what_another_process_wrote_earlier_is_sorted_in_and_counts_from_then_on():
+    storage = MemoryStorage()
+    here, there = RunRecord(storage), RunRecord(storage)
+    here.add(ev.Pausing(node="A"), T0 + timedelta(minutes=2))
+    assert list(here.facts.paused) == ["A"]
+    there.add(ev.Resumed(node="A", failback_mode="Immediate"), T0 + timedelta(minutes=3))
+    there.add(ev.Pausing(node="B"), T0)
+    assert [(entry.node, entry.name) for entry in here.events()] == [
+        ("B", "pausing"),
+        ("A", "pausing"),
+        ("A", "resumed"),
+    ]
+    assert [entry.name for entry in here.events("A")] == ["pausing", "resumed"]
+    assert list(here.facts.paused) == ["B"]
+    assert here.facts == RunRecord(storage).facts

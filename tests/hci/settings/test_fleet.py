@@ -107,7 +107,7 @@ clusters:
          "the cluster has 2 nodes: at most 1 may fail"),
         ("{connection: c, nodes: [A1, A2], profile_overrides: {node_order: [A3]}}", 5, "profile_overrides.node_order",
          "names A3, which the cluster does not have. Its nodes are A1, A2."),
-        ("{connection: c, nodes: [A1, A2], profile_overrides: {stop_after: '8:00:00'}}", 5, "profile_overrides.stop_after",
+        ("{connection: c, nodes: [A1, A2], profile_overrides: {warn_after: '8:00:00'}}", 5, "profile_overrides.warn_after",
          "is not supported yet"),
         ("nothing", 5, "", "must be a group of keys, not 'nothing'"),
         ("{connection: c, nodes: [G1, A2]}", 5, "nodes[0]", "in the same way as G1 of cluster good (line 4)"),
@@ -171,7 +171,7 @@ def test_a_profile_that_does_not_fit_is_reported_at_the_cluster_and_names_the_pr
 def test_warn_after_of_the_profile_is_checked_against_stop_after_of_the_override():
     fleet = parse(
         "clusters:\n  a:\n    connection: c\n    nodes: [A1, A2]\n"
-        "    profile_overrides: {stop_after: '01:00:00', warn_after: '01:00:00'}\n"
+        "    profile_overrides: {warn_after: '01:00:00', stop_after: '01:00:00'}\n"
     )
     assert any("must be shorter than stop_after" in problem.message for problem in fleet.problems)
     assert not fleet.clusters

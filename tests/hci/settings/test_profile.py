@@ -21,7 +21,6 @@ NOT_OPTIONS = {
 
 #: What to set each refused option to, so that it differs from its default.
 OTHER_VALUES: dict[str, Any] = {
-    "stop_after": "08:00:00",
     "warn_after": "07:00:00",
     "enable_firewall_rules": True,
     "pre_update_script": "\\\\share\\pre.ps1",
@@ -44,6 +43,10 @@ OTHER_VALUES: dict[str, Any] = {
     "force_self_update": True,
     "site_aware_updating_order": ["Berlin"],
     "os_rolling_upgrade": True,
+    "updates": {"reject_titles": ["Preview"]},
+    "require_acknowledgement": True,
+    "accepted_warnings": ["same-build"],
+    "hooks": [{"when": "node-leaves", "connection": "monitoring", "command": "Set-Maintenance"}],
 }
 
 

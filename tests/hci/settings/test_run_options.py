@@ -43,7 +43,7 @@ def test_parameters_go_over_the_profile_and_may_be_texts_as_templates_give_them(
             {"max_failed_node": 1},
             "run parameters: max_failed_node: is not a known key. Did you mean 'max_failed_nodes'?",
         ),
-        ({"stop_after": "01:00:00"}, "run parameters: stop_after: is not supported yet"),
+        ({"warn_after": "01:00:00"}, "run parameters: warn_after: is not supported yet"),
         (
             {"failback_mode": "immediate"},
             "run parameters: failback_mode: must be 'Immediate', 'NoFailback' or 'Policy'",

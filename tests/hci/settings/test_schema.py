@@ -66,7 +66,7 @@ def test_the_example_shows_every_supported_key():
     [
         "clusters: {a: {nodes: [A1, A2]}, b: {nodes: [{name: B1, port: 5986}, B2], os_version: 2019}}",
         "clusters:\nprofiles:\n",
-        "clusters: {a: {nodes: [A1, A2], profile_overrides: {max_failed_nodes: 1, stop_after: null}, schedule: null}}",
+        "clusters: {a: {nodes: [A1, A2], profile_overrides: {max_failed_nodes: 1, warn_after: null}, schedule: null}}",
     ],
 )
 def test_the_schema_accepts_what_is_right(text: str):
@@ -83,7 +83,7 @@ def test_the_schema_accepts_what_is_right(text: str):
         "clusters: {a: {nodes: [A1, {name: A2, port: 70000}]}}",
         "clusters: {a name: {nodes: [A1, A2]}}",
         "clusters: {a: {nodes: [A1, A2], os_version: 2016}}",
-        "clusters: {a: {nodes: [A1, A2], profile_overrides: {stop_after: '08:00:00'}}}",
+        "clusters: {a: {nodes: [A1, A2], profile_overrides: {warn_after: '08:00:00'}}}",
         "clusters: {a: {nodes: [A1, A2], profile_overrides: {max_retries_per_node: 65}}}",
         "clusters: {a: {nodes: [A1, A2], profile_overrides: {failback_mode: x}}}",
         "{clusters: {}, profile: {}}",

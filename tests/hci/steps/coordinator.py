@@ -173,8 +173,8 @@ class Coordinator:
                     break
                 if planned.name not in failed and self.update(planned.name) is None:
                     break
-            cancelled = self.record.facts.cancel
-            end = Done("cancelled", str(cancelled)) if cancelled else self.step("verify", tries=1)
+            unfinished = self.record.facts.cancel or self.record.facts.parked
+            end = Done("unfinished", str(unfinished)) if unfinished else self.step("verify", tries=1)
         else:
             end = refused or Done("nothing")
             self.record.add(ev.Failed(step="readiness", problem=end.problem), self.simulation.now())  # type: ignore[union-attr]

@@ -211,6 +211,17 @@ def test_a_lock_that_cannot_be_removed_is_named_for_each_node():
     assert "HCI01" in record.facts.lock_nodes
 
 
+@pytest.mark.parametrize(("answers", "outcome", "left"), [(True, "clean", []), (False, "left-work", ["HCI02"])])
+def test_a_lock_on_a_node_that_was_evicted_is_given_back_or_named(answers, outcome, left):
+    cluster, record, clock = world()
+    for shell in cluster.shells.values():
+        shell.states.pop(ME, None)  # type: ignore[attr-defined]
+    cluster.shells[ME].dead = not answers  # type: ignore[attr-defined]
+    assert conclude(cluster, record, clock).outcome == outcome
+    assert list(held(cluster)) == left
+    assert [stamped.event.node for stamped in record.all_of(ev.Left)] == left
+
+
 def test_a_resume_that_is_refused_is_tried_a_few_times_and_the_lock_is_released_all_the_same():
     cluster, record, clock = world(HCI02="Paused")
     record.add(ev.Pausing(node=ME), NOW)

@@ -37,6 +37,7 @@ from tests.hci.steps.facts import (
     WELL,
     check,
     context,
+    custody,
     install,
     lock,
     minutes,
@@ -94,8 +95,16 @@ def ordered(answer: NodeAnswer, age: float = 3, **changes: Any) -> RestartFacts:
         (ordered(SILENT, node=node(DOWN)), "wait: does not answer yet"),
         # The same try never orders twice; a later one does when the node has had time to heed the first order.
         (ordered(OLD, age=10), "wait: has not gone down yet"),
-        (ordered(OLD, age=10, orders=0), "act: Restart-Computer"),
-        (ordered(OLD, age=4, orders=0), "wait: has not gone down yet"),
+        (ordered(OLD, age=10, orders=0, custody=custody()), "act: Restart-Computer"),
+        (ordered(OLD, age=10, custody=custody()), "wait: has not gone down yet"),
+        (ordered(OLD, age=4, orders=0, custody=custody()), "wait: has not gone down yet"),
+        # By then roles may have come back and another node may have left: what held for the first order is asked again.
+        (ordered(OLD, age=10, orders=0), "wait: has not gone down yet"),
+        (
+            ordered(OLD, age=10, orders=0, custody=custody(roles=(role(),))),
+            "stop: Restarting HCI02 was refused: it still",
+        ),
+        (ordered(OLD, age=10, orders=0, custody=custody(others=(node(DOWN),))), "stop: another node is out of service"),
         (ordered(SILENT, age=10, orders=0), "wait: does not answer"),
         (ordered(replace(BACK, services=(service("ClusSvc", False),))), "wait: cluster service does not run"),
         (

@@ -268,6 +268,13 @@ def test_an_action_that_is_refused_and_tried_again_is_not_one_without_effect():
     assert all(isinstance(made.tick(), Wait) for _ in range(3 * MOST_REPEATS))
 
 
+def test_an_action_that_is_refused_poll_after_poll_is_on_record_once_with_what_came_of_it():
+    made = runner(Act(Push(refusal()), "because"), answer=Wait("later"))
+    for _ in range(20):
+        made.tick()
+    assert [entry.data["decision"] for entry in made.record.events(name="decided")] == ["act", "wait"]
+
+
 def test_the_next_round_follows_an_action_at_once_and_a_wait_after_the_poll():
     made = runner(Act(Push(), "because"))
     assert made.pause_after(made.tick()) == timedelta(0)

@@ -117,7 +117,7 @@ async def test_signatures_by_version(os: str) -> None:
         method.get("Name"): [each.get("Name") for each in method.get("Parameters")]
         for method in found.get("CimClassMethods")
     }
-    newer = os in ("23H2", "WS2025")
+    newer = os in ("23H2", "24H2", "WS2025")
     assert {"ScanUpdates", "DownloadUpdates", "InstallUpdates", "RebootRequired"} <= set(methods)
     assert ("FeatureUpdatesOnly" in methods["ScanUpdates"]) is newer
     assert ("CommitFUpdatesWua" in methods) is newer

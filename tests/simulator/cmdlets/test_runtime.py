@@ -286,9 +286,9 @@ async def test_an_unknown_command_stops_its_statement_before_anything_ran(
 async def test_a_command_that_windows_has_and_the_simulator_lacks_is_told_apart(
     host: SimulatedHost, handlers: Handlers
 ) -> None:
-    assert (await refused(host, (command("Stop-ClusterNode"),))).fully_qualified_error_id == "CommandNotSimulated"
+    assert (await refused(host, (command("Remove-Cluster"),))).fully_qualified_error_id == "CommandNotSimulated"
     assert (
-        await refused(host, (command("Get-StorageScaleUnit"),))
+        await refused(host, (command("Get-StorageRepairSpeed"),))
     ).fully_qualified_error_id == "CommandNotFoundException"
 
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from include.simulator.faults.catalogue import Trigger, catalogue
+from include.simulator.faults.catalogue import catalogue
+from include.simulator.faults.triggers import Trigger
 from include.simulator.world.locks import NODE, RUN
 from include.simulator.world.machines import DrainStatus, Information, Node, NodeState, Power
 from include.simulator.world.spec import demo_world
@@ -90,7 +91,7 @@ async def test_role_locked() -> None:
     assert group.get("LockedFromMoving") == 1
     await lab.drain(node)
     assert node.drain_status is DrainStatus.Failed
-    assert lab.events("group.state", reason="could not move: the role is locked")
+    assert lab.events("group.state", reason="could not move: the role is locked (5960)")
 
 
 async def test_node_paused_at_start() -> None:
@@ -251,7 +252,7 @@ async def test_cau_run_in_progress() -> None:
     assert values[1].get("CurrentOrchestrator") == "HCI01"
     await lab.wait(timedelta(minutes=110))
     assert all(RUN in node.locks for node in lab.nodes), "a run that goes on keeps its lock"
-    await lab.wait(timedelta(minutes=15))
+    await lab.wait(timedelta(minutes=60))  # the node that it is at is brought to an end first
     assert not any(node.locks for node in lab.nodes)
     assert [str(value) for value in (await lab.run("MGMT01", cmd("Get-CauRun"))).values] == ["RunNotInProgress"]
 

@@ -13,13 +13,15 @@ from include.simulator.cluster import DEFAULT_START, SimulatedCluster, make_clus
 from include.simulator.cmdlets.runtime import MachineWentDownError
 from include.simulator.host import Argument, CommandCall, Session
 from include.simulator.objects import SimError, SimObject, TerminatingError
-from include.simulator.world.spec import demo_world
+from include.simulator.world.spec import WorldSpec, demo_world
 
 NAMESPACE = "root/Microsoft/Windows/ClusterUpdate"
 QUERY = (
     "IsInstalled=0 and Type='Software' and IsHidden=0 and IsAssigned=1 and CategoryIDs contains "
     "'0FA1201D-4330-4FA8-8AE9-B877473B6441'"
 )
+ACCOUNT = "CONTOSO\\airflow"
+PERSON = "CONTOSO\\alice"
 SECURITY_ONLY = {"QueryString": QUERY, "IncludeRecommendedUpdates": False}
 
 
@@ -46,19 +48,19 @@ class Output:
 class Coordinator:
     """Sends commands to the machines of one cluster and waits in simulated time."""
 
-    def __init__(self, nodes: int = 4, os: str = "22H2", seed: int = 1) -> None:
+    def __init__(self, nodes: int = 4, os: str = "22H2", seed: int = 1, spec: WorldSpec | None = None) -> None:
         self.clock = VirtualClock(DEFAULT_START)
-        self.cluster: SimulatedCluster = make_cluster(demo_world(nodes, os), self.clock, seed=seed)
+        self.cluster: SimulatedCluster = make_cluster(spec or demo_world(nodes, os), self.clock, seed=seed)
         self.nodes = [node.name for node in self.cluster.world.nodes]
         self.guid = str(uuid.UUID(int=7))
 
-    async def send(self, machine: str, *commands: tuple[str, dict[str, object]]) -> Output:
+    async def send(self, machine: str, *commands: tuple[str, dict[str, object]], user: str = ACCOUNT) -> Output:
         """Run one pipeline; raises TerminatingError, or the machine's death."""
         output = Output()
         calls = tuple(
             CommandCall(name, tuple(Argument(key, value) for key, value in given.items())) for name, given in commands
         )
-        session = Session("CONTOSO\\airflow", "negotiate", "Microsoft.PowerShell", "127.0.0.1")
+        session = Session(user, "negotiate", "Microsoft.PowerShell", "127.0.0.1")
         await self.cluster.hosts[machine].invoke(session, (calls,), output)
         return output
 

@@ -10,6 +10,7 @@ from include.simulator.journal import Entry
 
 START = datetime(2026, 11, 3, 1, 0, tzinfo=UTC)
 GUID = "5d0c6a8e-0000-5000-8000-0000000000aa"
+ACTOR = "CONTOSO\\airflow"
 OTHER_GUID = "99999999-0000-5000-8000-0000000000bb"
 NODES = ("HCI01", "HCI02", "HCI03")
 LCU = "0a0a0a0a-1111-4111-8111-111111111111"
@@ -20,12 +21,19 @@ class Script:
 
     def __init__(self, **snapshot: Any) -> None:
         self.entries: list[Entry] = []
+        self.actor = ACTOR
         self.add("journal.opened")
         self.add("world.snapshot", **(make_snapshot() | snapshot))
 
     def add(self, op: str, on: str | None = None, status: str = "event", /, **detail: Any) -> Script:
         number = len(self.entries) + 1
-        self.entries.append(Entry(number, START + timedelta(minutes=number), op, status, "world", on, detail))
+        actor = self.actor if op == "command" else "world"
+        self.entries.append(Entry(number, START + timedelta(minutes=number), op, status, actor, on, detail))
+        return self
+
+    def by(self, actor: str) -> Script:
+        """Whoever sends the commands that follow."""
+        self.actor = actor
         return self
 
     def command(self, command: str, on: str, outcome: str = "ok", /, **parameters: Any) -> Script:
@@ -78,7 +86,7 @@ class Script:
 
     def order_restart(self, node: str) -> Script:
         self.invoke("Restart-Computer", node, Force=True)
-        return self.add("node.restart", node, node=node, by="CONTOSO\\airflow", ordered=True)
+        return self.add("node.restart", node, node=node, by=self.actor, ordered=True)
 
     def power_cycle(self, node: str) -> Script:
         self.state(node, "Down", "Completed").add("node.power", node, node=node, up=False, boot_time="x")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from include.simulator.referee import INVARIANTS, judge
 from tests.simulator.referee.journals import GUID, LCU, OTHER_GUID, Script, careful_run, make_snapshot
 
 
-def found(script: Script, **options: int) -> list[str]:
+def found(script: Script, **options: Any) -> list[str]:
     return [violation.invariant for violation in judge(script.entries, **options)]
 
 
@@ -19,7 +23,7 @@ def test_a_careful_run_breaks_nothing() -> None:
 
 
 def test_every_invariant_has_its_sentence() -> None:
-    assert list(INVARIANTS) == ["I1", "I3", "I4", "I5", "I7", "I8", "I12"]
+    assert list(INVARIANTS) == [f"I{number}" for number in range(1, 13)]
     assert all(INVARIANTS.values())
 
 
@@ -243,6 +247,13 @@ def test_i8_a_restart_that_was_pending_before_the_run() -> None:
     nodes = make_snapshot()["nodes"]
     nodes[0]["pending_restart"] = True
     assert found(Script(nodes=nodes).take_lock().drain("HCI01").order_restart("HCI01")) == []
+
+
+@pytest.mark.parametrize(("pending", "caught"), [(True, []), (False, ["I8"])])
+def test_i8_a_restart_that_was_not_enough(pending: bool, caught: list[str]) -> None:
+    script = Script().take_lock().drain("HCI01").install("HCI01").order_restart("HCI01").power_cycle("HCI01")
+    script.add("node.power", "HCI01", node="HCI01", up=True, boot_time="y", pending_restart=pending)
+    assert found(script.order_restart("HCI01")) == caught
 
 
 def test_i8_two_restarts_in_a_row() -> None:

@@ -11,8 +11,8 @@ from tests.simulator.referee.journals import GUID, LCU, NODES, Script, careful_r
 
 def claims(script: Script, report: dict[str, Any]) -> list[str]:
     violations = judge(script.entries, report)
-    assert {violation.invariant for violation in violations} <= {"I12"}
-    return [violation.sentence for violation in violations]
+    assert {violation.invariant for violation in violations} <= {"I10", "I12"}
+    return [violation.sentence for violation in violations if violation.invariant == "I12"]
 
 
 def test_an_honest_report() -> None:
@@ -84,7 +84,10 @@ def test_a_node_that_was_left_paused() -> None:
     for node in NODES[:2]:
         script.update(node)
     script.drain("HCI03").install("HCI03").order_restart("HCI03").power_cycle("HCI03").release_lock()
-    assert claims(script, true_report()) == ["The report says HCI03 was resumed; it is Paused."]
+    assert claims(script, true_report()) == [
+        "The report says the run succeeded; HCI03 is still paused.",
+        "The report says HCI03 was resumed; it is Paused.",
+    ]
 
 
 def test_a_node_that_was_not_updated() -> None:
@@ -154,12 +157,84 @@ def test_a_lock_on_a_node_that_is_off_cannot_be_seen_to_be_gone() -> None:
 
 def test_a_run_goes_on_after_its_lock_has_expired_until_somebody_else_holds_it() -> None:
     script = Script().take_lock().drain("HCI01")
-    for node in NODES:
-        script.add("lock.expired", node, **{"class": "MSFT_CAURun", "guid": GUID})
-    node = {"name": "HCI01", "outcome": "failed", "resumed": True, "restarts": 0, "updates": []}
+    for each in NODES:
+        script.add("lock.expired", each, **{"class": "MSFT_CAURun", "guid": GUID})
+    node: dict[str, Any] = {"name": "HCI01", "outcome": "failed", "resumed": True, "restarts": 0, "updates": []}
     report = {"outcome": "failed", "lock": {"guid": GUID, "released": True}, "nodes": [node]}
     assert claims(script, report) == ["The report says HCI01 was resumed; it is Paused."]
     script.resume("HCI01")
     assert claims(script, report) == []
     script.take_lock("77777777-0000-5000-8000-0000000000cc").drain("HCI01")
     assert claims(script, report) == []
+
+
+def rolled_back() -> Script:
+    """A run over one node whose only update did not survive the restart."""
+    script = Script().take_lock().drain("HCI01").install("HCI01").order_restart("HCI01").state("HCI01", "Down")
+    script.add("node.power", "HCI01", node="HCI01", up=False, boot_time="x")
+    script.add("update.rolled-back", "HCI01", node="HCI01", update_id=LCU, kb="KB5034129", title="x")
+    script.add("node.power", "HCI01", node="HCI01", up=True, boot_time="y")
+    return script.state("HCI01", "Paused", "Completed").resume("HCI01").release_lock()
+
+
+@pytest.mark.parametrize(
+    ("result", "sentences"),
+    [
+        ("failed", []),
+        ("succeeded", ["The report says KB5034129 was installed on HCI01; the world saw no such thing."]),
+    ],
+)
+def test_an_update_that_was_rolled_back_is_not_installed(result: str, sentences: list[str]) -> None:
+    update = {"update_id": LCU, "kb": "KB5034129", "result": result}
+    node = {"name": "HCI01", "outcome": "failed", "resumed": True, "restarts": 1, "updates": [update]}
+    report = {"outcome": "failed", "lock": {"guid": GUID, "released": True}, "nodes": [node]}
+    assert claims(rolled_back(), report) == sentences
+
+
+@pytest.mark.parametrize(("claim", "caught"), [("0x80240017", False), ("0X80240017", False), ("0x80070005", True)])
+def test_why_an_update_failed(claim: str, caught: bool) -> None:
+    script = Script().take_lock().drain("HCI01").install("HCI01", code=4).resume("HCI01").release_lock()
+    failed = [entry for entry in script.entries if entry.op == "update.installed"]
+    failed[0].detail["hresult"] = "0x80240017"  # type: ignore[index]
+    update = {"update_id": LCU, "kb": "KB5034129", "result": "failed", "hresult": claim}
+    node = {"name": "HCI01", "outcome": "failed", "resumed": True, "restarts": 0, "updates": [update]}
+    report = {"outcome": "failed", "lock": {"guid": GUID, "released": True}, "nodes": [node]}
+    found = claims(script, report)
+    assert found == (
+        [f"The report says KB5034129 failed on HCI01 with {claim}; the world saw 0x80240017."] if caught else []
+    )
+
+
+def test_a_node_that_was_taken_out_after_all() -> None:
+    report = true_report()
+    _first(report)["taken_out"] = False
+    assert claims(careful_run(), report) == ["The report says HCI01 was not taken out of service; it was."]
+    _first(report)["taken_out"] = True
+    assert claims(careful_run(), report) == []
+
+
+@pytest.mark.parametrize(("count", "caught"), [(1, False), (2, False), (0, True), (3, True)])
+def test_a_restart_that_somebody_else_ordered_may_be_counted_or_not(count: int, caught: bool) -> None:
+    script = Script().take_lock().drain("HCI01").install("HCI01").order_restart("HCI01").power_cycle("HCI01")
+    script.add("node.restart", "HCI01", node="HCI01", by="NT AUTHORITY\\SYSTEM (Automatic Updates)", ordered=True)
+    script.power_cycle("HCI01").resume("HCI01").release_lock()
+    node: dict[str, Any] = {"name": "HCI01", "outcome": "failed", "resumed": True, "restarts": count}
+    node["updates"] = [{"update_id": LCU, "result": "succeeded"}]
+    report = {"outcome": "failed", "lock": {"guid": GUID, "released": True}, "nodes": [node]}
+    assert bool(claims(script, report)) is caught
+
+
+def test_what_windows_installs_by_itself_need_not_be_reported() -> None:
+    script = Script().take_lock().install("HCI02", orchestrator="automatic updates").release_lock()
+    report: dict[str, Any] = {"outcome": "nothing-to-do", "lock": {"guid": GUID, "released": True}, "nodes": []}
+    assert judge(script.entries, report) == []
+
+
+def test_a_run_that_another_coordinator_interrupts_is_judged_to_its_end() -> None:
+    script = Script().take_lock()
+    other = "99999999-0000-5000-8000-0000000000bb"
+    script.add("lock.expired", "HCI02", **{"class": "MSFT_CAURun", "guid": GUID})
+    script.add("lock.taken", "HCI02", **{"class": "MSFT_CAURun", "guid": other})
+    script.release_lock(nodes=["HCI01", "HCI03"])
+    report: dict[str, Any] = {"outcome": "failed", "lock": {"guid": GUID, "released": True}, "nodes": []}
+    assert judge(script.entries, report) == []

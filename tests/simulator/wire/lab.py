@@ -10,7 +10,10 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from include.simulator.cmdlets.binder_common import CommonParameters
+from include.simulator.cmdlets.runtime_sink import CommandSink
 from include.simulator.host import ByteSink, CommandCall, Session, Sink, Statement
+from include.simulator.host_interaction import CommandDescription, ForwardedEvent, ParameterDescription, interactive
 from include.simulator.objects import (
     Byte,
     Int64,
@@ -94,6 +97,9 @@ class LabHost:
             self._script(session, call, output)
             return
         values = {argument.name: argument.value for argument in call.arguments}
+        if call.merges:
+            everything = CommonParameters(verbose=True, debug=True)
+            sink = CommandSink(sink, call.name, "Lab", everything, last=True, merges=call.merges)
         match call.name:
             case "Get-Values":
                 for value, _ in VALUES:
@@ -121,12 +127,34 @@ class LabHost:
             case "Restart-Computer":
                 self.restart()
                 output("the answer is lost")
+            case "Read-Choice":
+                output(await self._choice())
+            case "Write-Line":
+                client = interactive.get()
+                if client is not None:
+                    client.tell("WriteLine2", values["Text"])
+            case "Send-Event":
+                session.forward(ForwardedEvent(1, "Lab", data=values["Data"]))
             case "Stop-Here":
                 raise TerminatingError(failure("it broke", "Stop-Here"))
             case "Break-Simulator":
                 raise ZeroDivisionError("an error of the simulator itself")
             case _:
                 raise TerminatingError(not_found(call.name))
+
+    async def _choice(self) -> object:
+        client = interactive.get()
+        if client is None:
+            raise TerminatingError(failure("nobody can be asked", "Read-Choice"))
+        choices = [SimObject((), {}, {"label": label, "helpMessage": ""}) for label in ("&Yes", "&No")]
+        return await client.ask("PromptForChoice", "Confirm", "Are you sure?", choices, 0)
+
+    def describe_commands(self, session: Session) -> list[CommandDescription]:
+        node_name = ParameterDescription("Name", "System.String[]", ("NodeName",))
+        return [
+            CommandDescription("Get-Node", "Lab", "Cmdlet", (node_name,), ("Lab.Node",)),
+            CommandDescription("Get-Echo", "Lab", "Function"),
+        ]
 
     def _script(self, session: Session, call: CommandCall, output: Any) -> None:
         if session.configuration_name != "Microsoft.PowerShell":

@@ -16,8 +16,7 @@ from include.simulator.host import ByteSink, PowerShellHost, Session, Sink, Stat
 from include.simulator.wire import names, soap
 from include.simulator.wire.accounts import Account
 from include.simulator.wire.auth import Identity
-from include.simulator.wire.options import EndpointOptions
-from include.simulator.wire.psrp import PsrpShell
+from include.simulator.wire.options import EndpointOptions, Quotas
 from include.simulator.wire.service import Caller, WsmanService
 
 TRANSCRIPTS = Path(__file__).resolve().parents[4] / "shared" / "reference" / "transcripts"
@@ -121,18 +120,14 @@ def structure(text: str, *, powershell: bool) -> Structure:
 class Replay:
     """Feeds the requests of one recording to a service; ids that the server gives are mapped to those of the recording."""
 
-    def __init__(self, file: str, host: PowerShellHost, time_out: str = "PT0.3S") -> None:
+    def __init__(self, file: str, host: PowerShellHost, windows_build: str, time_out: str = "PT0.3S") -> None:
         path = TRANSCRIPTS / file
         self.exchanges = yaml.safe_load(path.read_text(encoding="utf-8"))["messages"]
-        self.service = WsmanService(host, EndpointOptions())
+        # Time and envelope sizes in the recordings are those of test machines.
+        quotas = Quotas(least_idle_seconds=1)
+        self.service = WsmanService(host, EndpointOptions(windows_build=lambda: windows_build, quotas=quotas))
         self._caller = Caller(Identity(Account("vagrant", "x"), "Negotiate"), "10.0.2.2", lambda: False)
         self._ids: dict[str, str] = {}
-        # Windows prepares modules only in a session that has to find one: "1+1" and JEA sessions did not.
-        self._prepares_modules = any(
-            "ProgressRecord" in structure(item["response"], powershell=True).messages
-            for item in self.exchanges
-            if names.POWERSHELL_PREFIX in item["request"]
-        )
         self._time_out = time_out
 
     async def answers(self) -> list[tuple[str, Structure, Structure]]:
@@ -159,8 +154,6 @@ class Replay:
         pieces = len(re.findall("<rsp:Stream ", windows))
         if shell is not None:
             shell.receive_limit = lambda command_id: None if command_id else pieces  # type: ignore[method-assign]
-        if isinstance(shell, PsrpShell) and not self._prepares_modules:
-            shell.modules_prepared = True
 
     async def _settle(self, request: soap.SoapRequest, windows: str) -> None:
         """Where the answer of Windows held the end of a command, let ours end before asking."""

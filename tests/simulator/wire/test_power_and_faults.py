@@ -175,7 +175,7 @@ def test_slow_answers_come_late(machine: Machine, lab: Lab, open_pool: OpenPool)
 def test_refused_connections_leave_the_sessions_alone(machine: Machine, lab: Lab, connect: Connect) -> None:
     endpoint, _ = machine
     with RunspacePool(connect(endpoint, "http basic")) as pool:
-        lab.run(endpoint.add_fault(WireFault(FaultKind.REFUSED)))
+        lab.run(endpoint.add_fault(WireFault(FaultKind.REFUSE)))
         with pytest.raises(requests.exceptions.ConnectionError, match="refused"):
             RunspacePool(connect(endpoint, "http basic", reconnection_retries=0)).open()
         assert invoke(pool, "Get-Echo", A=1).output == [1], "the open connection still works"
@@ -187,7 +187,7 @@ def test_refused_connections_leave_the_sessions_alone(machine: Machine, lab: Lab
 def test_killed_sessions_are_told_as_missing(machine: Machine, lab: Lab, open_pool: OpenPool) -> None:
     endpoint, _ = machine
     with open_pool(endpoint) as pool:
-        lab.run(endpoint.add_fault(WireFault(FaultKind.KILL_SHELLS, action="Command", skip=1)))
+        lab.run(endpoint.add_fault(WireFault(FaultKind.KILL_SESSIONS, action="Command", skip=1)))
         assert invoke(pool, "Get-Echo", A=1).output == [1]
         with pytest.raises(WSManFaultError) as gone:
             invoke(pool, "Get-Echo", A=1)
@@ -209,7 +209,7 @@ def test_clearing_faults_frees_the_silent_connections(machine: Machine, lab: Lab
     ("order", "problem"),
     [
         ({"kind": "reset", "node": "HCI01"}, "has no node"),
-        ({"kind": "explosion"}, "no wire fault of kind 'explosion'; choose one of refused, reset"),
+        ({"kind": "explosion"}, "no wire fault of kind 'explosion'; choose one of refuse, reset"),
         ({}, "no wire fault of kind None"),
         ({"kind": "slow", "seconds": -1}, "The seconds of a wire fault is a number from 0, not -1"),
         ({"kind": "slow", "count": "2"}, "The count of a wire fault is a number from 0, not '2'"),
@@ -224,4 +224,4 @@ def test_orders_that_make_no_sense_are_refused(order: dict[str, object], problem
 def test_orders_become_faults() -> None:
     order = {"kind": "slow", "action": "Receive", "count": None, "skip": 2, "seconds": 1.5}
     assert WireFault.from_mapping(order) == WireFault(FaultKind.SLOW, "Receive", None, 2, 1.5)
-    assert WireFault.from_mapping({"kind": "refused"}) == WireFault(FaultKind.REFUSED)
+    assert WireFault.from_mapping({"kind": "refuse"}) == WireFault(FaultKind.REFUSE)

@@ -89,9 +89,10 @@ def test_clients_may_look_away_from_the_certificate(open_pool: OpenPool) -> None
 
 
 def test_the_session_shows_the_build_of_the_machine(lab: Lab, open_pool: OpenPool) -> None:
-    builds = iter(["20349.2113", "20349.2340"])
-    endpoint, _ = lab.machine(EndpointOptions(windows_build=lambda: next(builds)))
+    build = ""
+    endpoint, _ = lab.machine(EndpointOptions(windows_build=lambda: build))
     for expected in ("20349.2113", "20349.2340"):
+        build = expected
         with open_pool(endpoint) as pool:
             table = pool.application_private_data.data["PSVersionTable"]
             assert (table["PSVersion"], table["BuildVersion"]) == (f"5.1.{expected}", f"10.0.{expected}")

@@ -134,7 +134,7 @@ def test_shells_that_are_gone_are_faults(lab: Lab, machine: tuple[Endpoint, LabH
     endpoint, _ = machine
     client = protocol(lab, endpoint)
     shell = client.open_shell()
-    lab.run(endpoint.add_fault(WireFault(FaultKind.KILL_SHELLS, action="Command")))
+    lab.run(endpoint.add_fault(WireFault(FaultKind.KILL_SESSIONS, action="Command")))
     with pytest.raises(WSManFaultError) as gone:
         client.run_command(shell, "echo", ["x"])
     assert gone.value.wsman_fault_code == 2150858843

@@ -120,3 +120,20 @@ async def test_boot_takes_longer_while_updates_wait_for_it() -> None:
     assert durations[1] - durations[0] > timedelta(minutes=2)
     assert patched.nodes[0].services["TrustedInstaller"].status == "Running", "servicing goes on after the boot"
     assert patched.world.servicing.busy(patched.nodes[0])
+
+
+@pytest.mark.parametrize(("variants", "new"), [((), False), (("soft-reboot-has-a-new-boot-time",), True)])
+async def test_a_soft_restart_leaves_the_self_test_out(variants: tuple[str, ...], new: bool) -> None:
+    # azure-stack-docs, kernel-soft-reboot
+    lab = Lab(replace(demo_world(4), variants=frozenset(variants)))
+    node = lab.nodes[0]
+    await lab.drain(node)
+    boot, began = node.boot_time, lab.clock.now()
+    lab.world.power.restart(node, "test", soft=True)
+    await lab.wait_for(lambda: node.restarts == 1)
+    assert lab.clock.now() - began < lab.world.spec.timings.post
+    assert (node.boot_time > boot) is new
+    boot = node.boot_time
+    lab.world.power.restart(node, "test")
+    await lab.wait_for(lambda: node.restarts == 2)
+    assert node.boot_time > boot, "the next one is a full one again"

@@ -1,4 +1,7 @@
+from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from include.simulator.world.rig import Condition
 from include.simulator.world.spec import demo_world
@@ -79,3 +82,27 @@ async def test_a_suspended_job_goes_on_with_repair_virtual_disk() -> None:
         lab.world.repairs.repair(disk)
     assert {disk.operational_status for disk in lab.world.storage.virtual_disks} == {("InService",)}
     await lab.settled()
+
+
+async def test_jobs_of_a_detached_disk_wait_until_it_is_attached_again() -> None:
+    lab = Lab()
+    await away(lab, 30)
+    disk = lab.world.storage.virtual_disks[0]
+    job = next(job for job in lab.world.repairs.jobs if job.disk is disk)
+    lab.world.storage.take_offline(disk, "test")
+    copied = job.processed
+    await lab.wait(timedelta(hours=1))
+    lab.world.repairs.settle()
+    assert (job.state, job.processed) == ("Suspended", copied)
+    lab.world.storage.bring_online(disk, "test")
+    assert (job.state, disk.operational_status) == ("Running", ("InService",))
+    await lab.settled()
+
+
+@pytest.mark.parametrize(("depth", "factor"), [(1, 0.25), (4, 1.0), (16, 4.0)])
+async def test_the_repair_queue_depth_sets_the_pace(depth: int, factor: float) -> None:
+    # azure-stack-docs, storage-repair-speed
+    lab = Lab(replace(demo_world(4), repair_queue_depth=depth))
+    await away(lab, 30)
+    rate = sum(job.rate for job in lab.world.repairs.jobs)
+    assert rate == lab.world.spec.timings.repair_mib_per_second * 1024**2 * factor

@@ -44,7 +44,7 @@ def test_a_session_that_broke_is_not_lent_again(machine: Machine) -> None:
     settings = machine.settings()
     with pool.lease(settings) as shell:
         shell.run(READ)
-    machine.fault(FaultKind.REFUSED)
+    machine.fault(FaultKind.REFUSE)
     machine.do(machine.endpoint.drop_connections())
     with pytest.raises(NodeUnreachable), pool.lease(settings) as shell:
         shell.run(READ)

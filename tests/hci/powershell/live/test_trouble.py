@@ -342,7 +342,7 @@ def test_whatever_breaks_a_change_happens_once_or_is_said_to_be_unknown(
         sink.output("second")
 
     machine.host.cmdlets |= {CHANGE.name: change, READ.name: read}
-    kinds = (FaultKind.RESET, FaultKind.RESET_BEFORE, FaultKind.KILL_SHELLS)
+    kinds = (FaultKind.RESET, FaultKind.RESET_BEFORE, FaultKind.KILL_SESSIONS)
     seen: Counter[str] = Counter()
     with PsrpShell(machine.settings(**link), policy=RetryPolicy(delay=0.01)) as shell:
         for number in range(30):

@@ -1,0 +1,102 @@
+"""A person's yes to the plan, by Airflow's own human-in-the-loop: what is approved is the plan's hash, and silence means no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param
+from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.hci.airflow.history import read_history
+from include.hci.airflow.operators import run_options
+from include.hci.airflow.storage import open_record
+from include.hci.airflow.work import cluster_settings, now, read_plan
+from include.hci.policy.outlook import make_outlook
+from include.hci.policy.plan import Plan
+from include.hci.policy.plan_hash import plan_hash
+from include.hci.report import events as ev
+from include.hci.report.plan_text import plan_markdown
+from include.hci.report.record import RunRecord
+from include.hci.settings import RunOptions
+
+YES, NO = "Approve", "Refuse"
+NOBODY = "nobody"
+
+
+class ApprovePlanOperator(HITLOperator):
+    """Asks for the approval of a run's plan when the run's options want one.
+
+    The plan and its hash are shown; the answer, who gave it and for which hash go on record. No answer in time is a no.
+    """
+
+    def __init__(self, *, cluster: str, **kwargs: Any) -> None:
+        super().__init__(
+            subject=f"Approve the update plan of {cluster}",
+            options=[YES, NO],
+            defaults=NO,
+            **kwargs,
+        )
+        # Airflow hands every operator the DAG's parameters; the form of the question has this one alone.
+        comment = Param(
+            "", source="task", type=["string", "null"], maxLength=200, title="Comment (stands in the report)"
+        )
+        self.params = ParamsDict({"comment": comment})
+        self.cluster = cluster
+
+    def execute(self, context: Any) -> Any:
+        """Ask, unless the run needs no approval or has one for this very plan; waits without a worker or a trigger."""
+        settings = cluster_settings(self.cluster)
+        options = run_options(settings, context)
+        record = open_record(settings.slug, context["run_id"])
+        plan, identity = _plan_of(record, options)
+        if not options.require_approval:
+            self.log.info("This run needs no approval (require_approval). Plan %s.", identity)
+            return {"plan": identity, "approved_by": None}
+        if (answer := record.last(ev.Approved)) is not None and answer.event.plan_id == identity:
+            # Airflow may try this task again after the answer: it is not asked for twice.
+            return self._answered(answer.event)
+        outlook = make_outlook(plan, now(), read_history(settings.slug), options.windows, options.blackouts)
+        self.body = plan_markdown(plan, outlook, identity)
+        self.response_timeout = timedelta(minutes=options.approval_timeout_minutes)
+        self.assigned_users = [{"id": name, "name": name} for name in options.approvers] or None
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Put the answer on record; raises when it is no."""
+        settings = cluster_settings(self.cluster)
+        record = open_record(settings.slug, context["run_id"])
+        _, identity = _plan_of(record, run_options(settings, context))
+        answer = super().execute_complete(context, event)
+        by = _who(answer.get("responded_by_user"))
+        approved = ev.Approved(
+            by=by,
+            accepted=by != NOBODY and answer["chosen_options"] == [YES],
+            comment=str((answer.get("params_input") or {}).get("comment") or ""),
+            plan_id=identity,
+        )
+        record.add(approved, now())
+        return self._answered(approved)
+
+    def _answered(self, answer: ev.Approved) -> dict[str, Any]:
+        if answer.accepted:
+            self.log.info("%s approved plan %s. %s", answer.by, answer.plan_id, answer.comment)
+            return {"plan": answer.plan_id, "approved_by": answer.by}
+        if answer.by == NOBODY:
+            raise AirflowFailException("Nobody approved the plan in time, and that means no. Nothing was changed.")
+        raise AirflowFailException(f"{answer.by} refused the plan. {answer.comment} Nothing was changed.")
+
+
+def _plan_of(record: RunRecord, options: RunOptions) -> tuple[Plan, str]:
+    plan = read_plan(record)
+    if plan is None:
+        raise AirflowFailException("There is no plan for this run. Clear the task 'plan' with its downstream tasks.")
+    return plan, plan_hash(plan, options.to_json())
+
+
+def _who(user: Mapping[str, Any] | None) -> str:
+    # Airflow answers for a question that nobody answered with the default, and names no user.
+    return str((user or {}).get("name") or (user or {}).get("id") or NOBODY)

@@ -1,0 +1,1 @@
+"""The readiness checks by theme; each is a pure function of what was read."""

@@ -1,0 +1,106 @@
+"""Checks of the storage: whole, idle, with more than one copy of everything, and reached without a detour."""
+
+from __future__ import annotations
+
+from include.hci.cluster.storage import VirtualDisk
+from include.hci.cluster.values import squeeze
+from include.hci.policy.checks.facts import ReadinessFacts
+from include.hci.policy.checks.judging import Row, judge
+from include.hci.policy.checks.result import CheckResult, Severity
+from include.hci.policy.gates import storage_reasons
+from include.hci.policy.progress import show_bytes
+
+#: Windows Admin Center asks for more than this on every server before it updates it.
+NEEDED_SPACE = 5 * 1024**3
+
+_WHOLE = Row(
+    "storage",
+    "The storage is whole and idle",
+    Severity.CRITICAL,
+    "Wait until the jobs are over (Get-StorageJob) and every virtual disk is Healthy (Get-VirtualDisk); repair what is not.",
+    ("storage",),
+)
+_POOLS = Row(
+    "pools",
+    "Every storage pool is healthy",
+    Severity.WARNING,
+    "Look at Get-StoragePool and Get-PhysicalDisk: replace the drive, or retire it and let the repair end before the run.",
+    ("storage",),
+)
+_COPIES = Row(
+    "single-copy",
+    "Every volume survives the loss of a server",
+    Severity.CRITICAL,
+    "Move the data to a mirrored or parity volume, or take the volume offline: it goes away with the server that has its copy.",
+    ("storage",),
+)
+_FAULTS = Row(
+    "health-faults",
+    "The Health Service reports no fault",
+    Severity.WARNING,
+    "Look at Debug-StorageSubSystem before the run.",
+    ("health",),
+)
+_ACCESS = Row(
+    "volume-access",
+    "No shared volume is reached by a detour",
+    Severity.WARNING,
+    "Wait for the backup that redirects the volume, or end the redirection (Resume-ClusterResource); see"
+    " Get-ClusterSharedVolumeState.",
+    ("volumes",),
+)
+_SPACE = Row(
+    "free-space",
+    "Every node has room for the updates",
+    Severity.CRITICAL,
+    "Free space on the system volume: an update that runs out of it fails half-way.",
+    ("free-space",),
+)
+
+
+def check_storage(facts: ReadinessFacts) -> tuple[CheckResult, ...]:
+    """Return the checks of the storage and of the room on the system volumes."""
+    storage = facts.storage
+    whole = f"{len(storage.disks)} virtual disks are Healthy and OK, no job runs, no server is in maintenance mode"
+    pools = [f"{pool.name} is {pool.health}" for pool in storage.pools if pool.health != "Healthy"]
+    worst = Severity.CRITICAL if any(pool.health == "Unhealthy" for pool in storage.pools) else None
+    return (
+        judge(_WHOLE, facts, storage_reasons(storage), whole),
+        judge(_POOLS, facts, pools, f"{len(storage.pools)} pools are Healthy", worst),
+        judge(_COPIES, facts, map(_lone, filter(has_single_copy, storage.disks)), "every volume has several copies"),
+        judge(_FAULTS, facts, facts.health_faults, "no fault"),
+        _volume_access(facts),
+        _free_space(facts),
+    )
+
+
+def has_single_copy(disk: VirtualDisk) -> bool:
+    """Return whether the loss of one server takes data of ``disk`` away; parity keeps one copy and can still do without."""
+    resiliency = squeeze(disk.resiliency)
+    return resiliency == "simple" or (disk.copies == 1 and resiliency != "parity")
+
+
+def _lone(disk: VirtualDisk) -> str:
+    return f"{disk.name} has a single copy{f' ({disk.resiliency})' if disk.resiliency else ''}"
+
+
+def _volume_access(facts: ReadinessFacts) -> CheckResult:
+    problems = None
+    if facts.volume_access is not None:
+        problems = [
+            f"{access.volume} is {access.state} on {access.node} ({', '.join(access.why)})"
+            for access in facts.volume_access
+            if access.is_redirected
+        ]
+    return judge(_ACCESS, facts, problems, "every shared volume is reached as its file system has it")
+
+
+def _free_space(facts: ReadinessFacts) -> CheckResult:
+    problems = None
+    if facts.free_space is not None:
+        problems = [
+            f"{node} has {show_bytes(free)} left on its system volume, {show_bytes(NEEDED_SPACE)} are needed"
+            for node, free in sorted(facts.free_space.items())
+            if free <= NEEDED_SPACE
+        ]
+    return judge(_SPACE, facts, problems, f"every node has more than {show_bytes(NEEDED_SPACE)} left")

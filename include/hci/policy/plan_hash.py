@@ -1,0 +1,142 @@
+"""The identity of a plan: what a person approves, and whether it still fits the cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.hci.cluster.nodes import ClusterNode
+from include.hci.policy.gates import find_node
+from include.hci.policy.plan import Plan, PlannedNode
+
+#: Options that change how long a run is patient, when it may work and who is asked, not what it does to the cluster.
+PATIENCE = frozenset(
+    {
+        "accepted_warnings",
+        "approval_timeout_minutes",
+        "approvers",
+        "blackouts",
+        "drain_timeout_minutes",
+        "hooks",
+        "install_timeout_minutes",
+        "pause_points",
+        "reboot_timeout_minutes",
+        "require_acknowledgement",
+        "require_approval",
+        "resync_timeout_minutes",
+        "stop_after",
+        "stuck_repair_minutes",
+        "suspend_cluster_node_timeout_minutes",
+        "wait_for_storage_repair_timeout_minutes",
+        "warn_after",
+        "windows",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NowFacts:
+    """The cluster as it is now, beside a plan.
+
+    ``builds`` and ``offered`` (update ids) go by the node's name; a node that was not asked again is left out. ``done`` are the
+    nodes that this run has finished with: what differs there is its own work. ``options`` are those of the run, empty where they
+    cannot have changed.
+    """
+
+    nodes: tuple[ClusterNode, ...]
+    builds: Mapping[str, str] = field(default_factory=dict)
+    offered: Mapping[str, Collection[str]] = field(default_factory=dict)
+    done: Collection[str] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plan_hash(plan: Plan, options: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what matters in ``plan`` under ``options`` (as JSON data), in hexadecimal digits.
+
+    That is: the members, the nodes in their order, which of them are touched, their update ids, builds and restarts, and every
+    option but those in ``PATIENCE``. Times, titles and reasons are left out, so the same plan made twice has the same hash.
+    """
+    content = {
+        "cluster": plan.cluster.lower(),
+        "members": sorted(name.lower() for name in plan.members),
+        "already_out": sorted(name.lower() for name in plan.already_out),
+        "max_failed_nodes": plan.max_failed_nodes,
+        "nodes": [_content(node) for node in plan.nodes],
+        "options": {name: value for name, value in options.items() if name not in PATIENCE},
+    }
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def differences(plan: Plan, now: NowFacts, options: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Return in which ways ``plan`` (made under ``options``) no longer fits, as sentences; with any of them it is void."""
+    done = {name.lower() for name in now.done}
+    found = _membership(plan, now)
+    for node in plan.nodes:
+        if node.skip or node.name.lower() in done:
+            continue
+        member = find_node(now.nodes, node.name)
+        if member is not None and not member.is_up:
+            found.append(f"{node.name} is {member.state}, the plan found it Up")
+        build = _of(now.builds, node.name)
+        if node.build and build and build != node.build:
+            found.append(f"{node.name} has build {build}, the plan found {node.build}")
+        offered = _of(now.offered, node.name)
+        if offered is not None:
+            found += _updates(node, offered)
+    return (*found, *_options(options, now.options))
+
+
+def short_hash(full: str) -> str:
+    """Return as much of a plan's hash as people compare by eye."""
+    return full[:12]
+
+
+def _content(node: PlannedNode) -> dict[str, Any]:
+    return {
+        "name": node.name.lower(),
+        "touched": node.has_work,
+        "updates": sorted(update.update_id.lower() for update in node.updates),
+        "build": node.build,
+        "restart_pending": node.restart_pending,
+        "manual_maintenance": node.manual_maintenance,
+    }
+
+
+def _membership(plan: Plan, now: NowFacts) -> list[str]:
+    then = {name.lower(): name for name in plan.members}
+    here = {node.name.lower(): node.name for node in now.nodes}
+    return [
+        *(f"{here[key]} was added to the cluster" for key in sorted(here.keys() - then.keys())),
+        *(f"{then[key]} is no longer in the cluster" for key in sorted(then.keys() - here.keys())),
+    ]
+
+
+def _updates(node: PlannedNode, offered: Collection[str]) -> list[str]:
+    planned = {update.update_id.lower(): update.label for update in node.updates}
+    known = planned.keys() | {key.lower() for key in node.excluded}
+    here = {key.lower() for key in offered}
+    found = []
+    if gone := [planned[key] for key in sorted(planned.keys() - here)]:
+        found.append(f"{node.name} is no longer offered {', '.join(gone)}")
+    if new := sorted(here - known):
+        found.append(f"{node.name} is offered what the plan does not know: {', '.join(new)}")
+    return found
+
+
+def _options(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
+    if then is None or not now:
+        return []
+    names = sorted((then.keys() | now.keys()) - PATIENCE)
+    return [
+        f"the option {name} is {now.get(name)!r}, the plan was made with {then.get(name)!r}"
+        for name in names
+        if then.get(name) != now.get(name)
+    ]
+
+
+def _of(values: Mapping[str, Any], name: str) -> Any:
+    return next((value for key, value in values.items() if key.lower() == name.lower()), None)

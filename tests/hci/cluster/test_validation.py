@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from include.hci.cluster import validation
+from include.hci.cluster.validation import CauFinding, ClusterValidation
+from include.hci.powershell.errors import CommandFailed
+from include.hci.powershell.records import ErrorRecord, Message, Stream
+from include.hci.powershell.result import Result
+from tests.hci.cluster.fakes import FakeShell, enum, obj
+
+
+def test_what_a_rule_said_last_counts_and_progress_without_a_rule_is_none():
+    shell = FakeShell(
+        {
+            "Test-CauSetup": [
+                obj(RuleId="", Title="", State="Scanning", PercentComplete=0),
+                obj(RuleId="7", Title="Automatic Updates must not", State="Running", Severity=enum(0, "Error")),
+                obj(RuleId="8", Title="Same source", State="Passed", Severity="Warning", FailedMachines=()),
+                obj(
+                    RuleId="7",
+                    Title="Automatic Updates must not",
+                    State="Failed",
+                    Severity="Error",
+                    FailedMachines=("HCI02",),
+                ),
+            ]
+        }
+    )
+    assert validation.test_cau_setup(shell, "HCI-CL01") == (
+        CauFinding("7", "Automatic Updates must not", "Failed", "Error", ("HCI02",)),
+        CauFinding("8", "Same source", "Passed", "Warning"),
+    )
+    assert shell.lines == ["Test-CauSetup -ClusterName 'HCI-CL01'"]
+
+
+@pytest.mark.parametrize(
+    ("state", "machines", "is_failed"),
+    [
+        ("Failed", (), True),
+        ("failed", (), True),
+        ("Warning", (), True),
+        ("Passed", (), False),
+        ("Passed", ("HCI01",), True),
+        ("Odd", (), False),
+    ],
+)
+def test_a_rule_is_broken_when_its_state_or_a_machine_says_so(state, machines, is_failed):
+    assert CauFinding("1", "t", state, "", machines).is_failed is is_failed
+
+
+def test_cluster_validation_gives_its_report_and_its_warnings_as_they_came():
+    answer = Result(
+        (obj("Validation.htm", FullName=r"C:\Reports\Validation.htm"),),
+        warnings=(Message(Stream.WARNING, "Netzwerk: Warnung"),),
+    )
+    shell = FakeShell({"Test-Cluster": answer})
+    assert validation.test_cluster(shell, ["Network", "Inventory"]) == ClusterValidation(
+        r"C:\Reports\Validation.htm", ("Netzwerk: Warnung",)
+    )
+    assert shell.lines == ["Test-Cluster -Include 'Network', 'Inventory' -Confirm $false"]
+    assert shell.sent[0].is_change
+
+
+def test_without_a_report_there_is_none():
+    assert validation.test_cluster(FakeShell({}), ["Network"]).report == ""
+
+
+def test_a_validation_that_fails_is_an_error():
+    shell = FakeShell({"Test-Cluster": CommandFailed([ErrorRecord("Access is denied")])})
+    with pytest.raises(CommandFailed):
+        validation.test_cluster(shell, ["Network"])
