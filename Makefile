@@ -42,8 +42,19 @@ lint: $(stamp)
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
+# The end-to-end runs mostly wait and the random ones only compute: beside each other they take the time of the longer one.
 test: $(stamp) lint
+ifdef PYTEST_ARGS
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
+else
+	.venv/bin/python -m pytest --ignore tests/end_to_end --ignore tests/chaos
+	@echo "End-to-end runs, and 2,000 random ones beside them (their result comes last) ..."
+	@nice -n 19 .venv/bin/python -m pytest tests/chaos > .random-runs.log 2>&1 & random=$$!; \
+	trap 'kill $$random 2>/dev/null' EXIT; \
+	.venv/bin/python -m pytest tests/end_to_end; ends=$$?; \
+	wait $$random; randoms=$$?; trap - EXIT; cat .random-runs.log; \
+	exit $$(( ends != 0 ? ends : randoms ))
+endif
 
 schema: $(stamp)
 	.venv/bin/python -m include.hci.settings.schema
