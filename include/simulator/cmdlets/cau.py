@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from include.simulator.cmdlets import cau_objects as shape
-from include.simulator.cmdlets.cau_common import ask, reach
-from include.simulator.cmdlets.registry import Call, cmdlet
+from include.simulator.cmdlets.cau_common import reach
+from include.simulator.cmdlets.registry import Call, ask, cmdlet
 
 
 @cmdlet("Get-CauRun")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from include.simulator.cmdlets.registry import Call, fail
+from include.simulator.cmdlets.registry import Call
 from include.simulator.objects import SimError, TerminatingError
 from include.simulator.world.cau_coordinator import RunRefusedError
 from include.simulator.world.cau_plugins import PluginError
@@ -66,23 +66,6 @@ def cross_second_hop(call: Call) -> None:
         return
     text = f"Access is denied. ({call.world.spec.cluster}) The session has no credentials that reach the cluster nodes."
     raise TerminatingError(record(call, text, "PermissionDenied", "AccessDenied", 0x80070005))
-
-
-def ask(call: Call) -> None:
-    """Raise what a prompt ends with where nobody can answer it; -Force asks nothing."""
-    if call.has("Force"):
-        return
-    raise fail(
-        "Windows PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.",
-        "InvalidOperation",
-        "InvalidOperation",
-        exception_types=(
-            "System.Management.Automation.PSInvalidOperationException",
-            "System.InvalidOperationException",
-            "System.SystemException",
-            "System.Exception",
-        ),
-    )
 
 
 @contextmanager

@@ -7,9 +7,9 @@ import uuid
 import zipfile
 
 from include.simulator.cmdlets import cau_objects as shape
-from include.simulator.cmdlets.cau_common import ask, cross_second_hop, error, reach, record
+from include.simulator.cmdlets.cau_common import cross_second_hop, error, reach, record
 from include.simulator.cmdlets.cau_export import to_csv, to_html
-from include.simulator.cmdlets.registry import Call, cmdlet
+from include.simulator.cmdlets.registry import Call, ask, cmdlet
 from include.simulator.objects import SimObject
 from include.simulator.world.cau_run import CauRun
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from include.simulator.cmdlets import cau_objects as shape
-from include.simulator.cmdlets.cau_common import SPACE, ask, error, reach, refusals, warn_single
-from include.simulator.cmdlets.registry import Call, cmdlet
+from include.simulator.cmdlets.cau_common import SPACE, error, reach, refusals, warn_single
+from include.simulator.cmdlets.registry import Call, ask, cmdlet
 from include.simulator.objects import SimEnum
 from include.simulator.world.cau_options import DEFAULT_PLUGIN, RUN_OPTIONS
 from include.simulator.world.cau_role import RoleError, schedule_of

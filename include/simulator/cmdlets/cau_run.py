@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from include.simulator.cmdlets import cau_objects as shape
-from include.simulator.cmdlets.cau_common import ask, cross_second_hop, error, reach, record, refusals, warn_single
+from include.simulator.cmdlets.cau_common import cross_second_hop, error, reach, record, refusals, warn_single
 from include.simulator.cmdlets.cluster_errors import find_node
-from include.simulator.cmdlets.registry import Call, cmdlet
+from include.simulator.cmdlets.registry import Call, ask, cmdlet
 from include.simulator.objects import SimObject
 from include.simulator.world.cau_maintenance import resume_node
 from include.simulator.world.cau_options import RUN_OPTIONS, PluginUse

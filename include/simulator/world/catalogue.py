@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from include.simulator.world.versions import OsVersion
 
@@ -201,22 +201,14 @@ def _feature_updates(os: OsVersion, month: str) -> list[UpdateSpec]:
     Servers at mixed patch levels therefore see different feature updates (azure-stack-docs, update-cluster, known issues); 20H2
     before KB5003237 (17784.1737) sees none. WSUS does not have the one to 23H2 (azure-stack-docs, upgrade).
     """
-    wsus = os.next_build != 25398
-    earlier = UpdateSpec(
+    current = _current_feature_update(os)
+    earlier = replace(
+        current,
         update_id=update_id(f"feature-earlier-{os.key}"),
         kb="KB5098900",
-        title=f"Feature update to the version after {os.display_version} (earlier revision)",
-        categories=(FEATURE,),
-        download_minutes=25,
-        install_minutes=40,
-        needs_restart=True,
-        long_reboot_hint=True,
-        boot_minutes=15,
-        build=os.next_build,
-        ubr=1,
+        title=f"{current.title} (earlier revision)",
+        min_ubr=0,
         max_ubr=os.ubr - 1,
-        on_wsus=wsus,
-        listed=False,
     )
     following = UpdateSpec(
         update_id=update_id(f"lcu-next-{os.key}"),
@@ -233,25 +225,23 @@ def _feature_updates(os: OsVersion, month: str) -> list[UpdateSpec]:
         for_build=os.next_build,
         ubr=1001,
     )
-    return [*_current_feature_update(os, wsus=wsus), *(() if os.build == 17784 else (earlier,)), following]
+    return [current, *(() if os.build == 17784 else (earlier,)), following]
 
 
-def _current_feature_update(os: OsVersion, *, wsus: bool) -> list[UpdateSpec]:
-    return [
-        UpdateSpec(
-            update_id=update_id(f"feature-{os.key}"),
-            kb="KB5099900",
-            title=f"Feature update to the version after {os.display_version}",
-            categories=(FEATURE,),
-            download_minutes=25,
-            install_minutes=40,
-            needs_restart=True,
-            long_reboot_hint=True,
-            boot_minutes=15,
-            build=os.next_build,
-            ubr=1,
-            min_ubr=os.ubr,
-            on_wsus=wsus,
-            listed=False,
-        )
-    ]
+def _current_feature_update(os: OsVersion) -> UpdateSpec:
+    return UpdateSpec(
+        update_id=update_id(f"feature-{os.key}"),
+        kb="KB5099900",
+        title=f"Feature update to the version after {os.display_version}",
+        categories=(FEATURE,),
+        download_minutes=25,
+        install_minutes=40,
+        needs_restart=True,
+        long_reboot_hint=True,
+        boot_minutes=15,
+        build=os.next_build,
+        ubr=1,
+        min_ubr=os.ubr,
+        on_wsus=os.next_build != 25398,
+        listed=False,
+    )

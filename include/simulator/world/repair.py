@@ -128,12 +128,7 @@ class Repairs:
         """Stop a job for good (Stop-StorageJob)."""
         if job in self.jobs and job.state != COMPLETED:
             self.settle()
-            if job.timer:
-                job.timer.cancel()
-            job.state = "Killed"
-            self._announce(job)
-            self._remove(job)
-            self._share()
+            self._kill(job)
 
     def resume_all(self) -> None:
         """Let every suspended or standing job go on: what kept it is gone."""
@@ -206,6 +201,9 @@ class Repairs:
             return
         self.settle()
         disk.stale[name] = job.total - job.processed
+        self._kill(job)
+
+    def _kill(self, job: RepairJob) -> None:
         if job.timer:
             job.timer.cancel()
         job.state = "Killed"
