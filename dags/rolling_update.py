@@ -26,6 +26,8 @@ begins only when the storage has resynchronised.
 * **It failed on one server:** the server was resumed if that was possible; `conclude` lists what is left to do, with commands.
   To try that server again, clear its `turn` task **with downstream tasks**.
 * **It waits:** the task's log and its XCom `progress` say for what, how far it is and when it gives up.
+* **Everything was skipped:** it began too long after its time (`start_within` of the schedule) and missed its window; the tab
+  *Update report* says why. Trigger the DAG by hand to update now.
 * **To hold it, let it go on, or cancel it:** the buttons of the tab *Update report* of the run. Cancelling brings the server that
   is being worked on to a safe end and begins no other one.
 * **In an emergency** mark the run as failed: `conclude` still resumes the server that this run paused and releases the lock. What
@@ -64,6 +66,8 @@ def rolling_update(cluster: ClusterSettings) -> DAG:
         schedule=timetable_of(cluster),
         catchup=False,
         max_active_runs=1,
+        # No backfill: an update of last month cannot be made up for, and each of its runs would begin at once.
+        allowed_run_types=["scheduled", "manual"],
         params=run_params(cluster),
         tags=["cluster update", *cluster.tags],
         default_args={"owner": cluster.owner or "airflow"},

@@ -80,8 +80,8 @@ class Played:
         report = report_of(self.coordinator.record, now)
         if not broken:
             claimed = report.to_json()
-            found = judge(entries, claimed, budget=max(1, self.scenario.max_failed_nodes), ended=True)
-            found = [each for each in found if not is_excused(self.scenario, each, claimed)]
+            found = judge(entries, claimed, budget=self._budget(), ended=True)
+            found = [each for each in found if not is_excused(each, entries)]
             broken += [f"{each.invariant}: {each.sentence}" for each in found]
             broken += self._left_alone(report)
         broken += sorted(
@@ -95,6 +95,11 @@ class Played:
         )
         missed = sum(entry.op == "fault.missed" for entry in entries)
         return Verdict(self.scenario, report.outcome, tuple(broken), self.moments, now - self.began, missed)
+
+    def _budget(self) -> int:
+        """Return how many nodes may be out of service at a time: one, beside those that the plan found out and goes on without."""
+        plan = self.coordinator.plan
+        return 1 + (len(plan.tolerated) if plan else 0)
 
     def _left_alone(self, report: RunReport) -> list[str]:
         """Return what this run left behind without a word: nodes that it paused, locks that it took."""

@@ -1,12 +1,24 @@
 from __future__ import annotations
 
 import itertools
+import json
 import textwrap
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from airflow import plugins_manager
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models.backfill import DagRunTypeNotAllowed, ReprocessBehavior, _do_dry_run
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
 from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+
+from include.hci.airflow import timetable
+from include.hci.policy.upcoming import upcoming
+from include.hci.settings import load_fleet
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE_STEPS = ["turn", "drain", "install", "restart", "resume", "resync"]
@@ -88,6 +100,71 @@ def test_a_broken_cluster_hurts_only_itself(monkeypatch, tmp_path):
     assert "bad" in text
     assert f"{fleet}:7" in text
     assert "good" not in text.replace("hci_good", "")
+
+
+SCHEDULED = """\
+clusters:
+  ber:
+    connection: hci_ber
+    nodes: [A1, A2]
+    ring_offset_days: 7
+    schedule:
+      timezone: Europe/Berlin
+      lines: [{start_date: 2026-01-01 03:00, days_of_week: 4, weeks_of_month: [3]}]
+    profile_overrides:
+      blackouts: [{begins: 2026-12-19, ends: 2027-01-03, timezone: Europe/Berlin}]
+"""
+
+
+def test_a_cadence_is_loaded_stored_and_asked_for_the_next_run(monkeypatch, tmp_path):
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(SCHEDULED)
+    bag = load(monkeypatch, fleet)
+    assert bag.import_errors == {}
+    assert plugins_manager.get_import_errors() == {}
+    stored = json.dumps(DagSerialization.to_dict(bag.dags["rolling_update__ber"]))
+    dag = DagSerialization.from_dict(json.loads(stored))
+    assert dag.timetable.summary == "03:00 every third Tuesday of the month, each 7 days later (Europe/Berlin)"
+    settings = load_fleet(fleet).clusters["ber"]
+    times = [one.at for one in upcoming(settings, datetime(2026, 11, 1, tzinfo=UTC), 3) if one.begins]
+    # 17 November, 15 December and 19 January, each a week later; 22 December is in the blackout.
+    assert [f"{at:%Y-%m-%dT%H:%M}" for at in times] == ["2026-11-24T02:00", "2027-01-26T02:00", "2027-02-23T02:00"]
+    for asked, expected in (("2026-11-01", times[0]), ("2026-11-24T02:00", times[0]), ("2026-12-22", times[1])):
+        monkeypatch.setattr(timetable, "now", lambda asked=asked: datetime.fromisoformat(asked).replace(tzinfo=UTC))
+        model = DagModel(dag_id=dag.dag_id)
+        model.calculate_dagrun_date_fields(dag, reference_run=None)
+        assert (model.next_dagrun, model.next_dagrun_create_after) == (expected, expected)
+    model.calculate_dagrun_date_fields(
+        dag,
+        reference_run=DagRun(
+            dag_id=dag.dag_id,
+            run_type="scheduled",
+            run_after=times[1],
+            logical_date=times[1],
+            data_interval=(times[1], times[1]),
+        ),
+    )
+    assert model.next_dagrun_create_after == times[2]
+
+
+def test_an_update_cannot_be_backfilled(monkeypatch):
+    dag = load(monkeypatch).dags["rolling_update__demo"]
+    stored = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    assert set(stored.allowed_run_types) == {"scheduled", "manual"}
+    session = SimpleNamespace(scalar=lambda query: SimpleNamespace(dag=stored))
+    monkeypatch.setattr(type(stored.timetable), "periodic", True)  # a DAG without a schedule has no backfill anyway
+    day = datetime(2026, 11, 1, tzinfo=UTC)
+    with pytest.raises(DagRunTypeNotAllowed, match="does not allow backfill"):
+        list(
+            _do_dry_run(
+                dag_id=dag.dag_id,
+                from_date=day,
+                to_date=day,
+                reverse=False,
+                reprocess_behavior=ReprocessBehavior.NONE,
+                session=session,
+            )
+        )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException
 from airflow.sdk.log import amask_secret, mask_secret
 
 from include.hci.powershell.connection import ConnectionSettings, secrets_of
@@ -60,6 +61,35 @@ async def load_async(cluster: ClusterSettings) -> dict[str, ConnectionSettings]:
             known[node.connection] = await BaseHook.aget_connection(node.connection)
     found = {node.name: node_settings(node, known[node.connection]) for node in cluster.nodes}
     for secret in _secrets(found):
+        await amask_secret(secret)
+    return found
+
+
+def load_management(cluster: ClusterSettings) -> ConnectionSettings | str | None:
+    """Return how the management host of ``cluster`` is reached, why it cannot be, or None when there is none."""
+    host = cluster.management_host
+    if host is None:
+        return None
+    try:
+        found = node_settings(host, BaseHook.get_connection(host.connection))
+    except (ConnectionUnusable, AirflowException) as error:
+        # A run does without it: the nodes can tell most of what it would be asked.
+        return str(error)
+    for secret in _secrets({host.name: found}):
+        mask_secret(secret)
+    return found
+
+
+async def load_management_async(cluster: ClusterSettings) -> ConnectionSettings | str | None:
+    """Do what ``load_management`` does from inside a trigger."""
+    host = cluster.management_host
+    if host is None:
+        return None
+    try:
+        found = node_settings(host, await BaseHook.aget_connection(host.connection))
+    except (ConnectionUnusable, AirflowException) as error:
+        return str(error)
+    for secret in _secrets({host.name: found}):
         await amask_secret(secret)
     return found
 

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow.events import Ended
+from include.hci.airflow.names import run_type_name
 from include.hci.airflow.open_runs import OpenRun, close_run, open_runs
 from include.hci.airflow.run_tasks import ConcludeOperator
 from include.hci.airflow.storage import open_record
@@ -34,7 +35,7 @@ class FindDeadRunsOperator(BaseOperator):
         A run that has ended and named what it leaves to a person is taken up again only when a person asks for it.
         """
         settings = cluster_settings(self.cluster)
-        by_hand = str(context["dag_run"].run_type) == "manual"
+        by_hand = run_type_name(context["dag_run"].run_type) == "manual"
         dead = []
         for run in open_runs(settings.slug):
             if run.left and not by_hand:

@@ -20,3 +20,8 @@ def cluster_slug(dag_id: str) -> str | None:
 def make_safe_dag_id(slug: str) -> str:
     """Return the id of the DAG that undoes what dead runs left on the cluster with this slug."""
     return f"{MAKE_SAFE}{slug}"
+
+
+def run_type_name(run_type: object) -> str:
+    """Return what kind a run is, ``scheduled`` or ``manual``: tasks are given an enumeration whose ``str()`` is neither."""
+    return str(getattr(run_type, "value", run_type))

@@ -12,6 +12,7 @@ from include.hci.settings import ClusterSettings, RunOptions, UpdatingRunProfile
 CAU = "Updating run (CAU's options)"
 PAUSE_POINTS = get_args(PausePoint)
 OWN = "Patience"
+CHECKS = "Readiness checks"
 SCOPE = "How far it goes"
 OPERATOR = "What people decide"
 
@@ -29,6 +30,10 @@ _FORM: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("install_timeout_minutes", OWN, {"type": "integer", "minimum": 1}),
     ("resync_timeout_minutes", OWN, {"type": "integer", "minimum": 1}),
     ("stuck_repair_minutes", OWN, {"type": "integer", "minimum": 1}),
+    ("check_cau_setup", CHECKS, {"type": "boolean"}),
+    ("validate_cluster", CHECKS, {"type": "boolean"}),
+    ("require_acknowledgement", CHECKS, {"type": "boolean"}),
+    ("accepted_warnings", CHECKS, {"type": "array", "items": {"type": "string"}}),
     ("plan_only", SCOPE, {"type": "boolean"}),
     ("stage_only", SCOPE, {"type": "boolean"}),
     ("require_approval", OPERATOR, {"type": "boolean"}),

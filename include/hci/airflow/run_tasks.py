@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from include.hci.airflow import connections
 from include.hci.airflow.events import Ended
 from include.hci.airflow.history import keep_history, read_history
+from include.hci.airflow.names import run_type_name
 from include.hci.airflow.open_runs import OpenRun, close_run, mark_open
 from include.hci.airflow.operators import StepOperator, run_options
 from include.hci.airflow.schedule import missed_window
 from include.hci.airflow.storage import open_record, run_address
 from include.hci.airflow.work import cluster_settings, keep_plan, now, open_cluster, read_plan
 from include.hci.policy.plan import Plan
+from include.hci.powershell.connection import ConnectionSettings
 from include.hci.report import events as ev
 from include.hci.report.build import report_of
 from include.hci.report.html import render_html
@@ -26,7 +30,7 @@ from include.hci.settings import ClusterSettings
 from include.hci.steps.context import StepContext
 from include.hci.steps.planning import plan_run
 
-GOOD_OUTCOMES = frozenset({"succeeded", "nothing-to-do", "planned", "staged", "parked"})
+GOOD_OUTCOMES = frozenset({"succeeded", "nothing-to-do", "planned", "staged", "parked", "missed"})
 REPORT_DATA = "report.json"
 REPORT_PAGE = "report.html"
 
@@ -40,12 +44,11 @@ class ReadinessOperator(StepOperator):
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Check; skips the whole run when its window has passed. Nothing is touched before every check is done."""
         run = context["dag_run"]
-        late = missed_window(str(run.run_type), run.run_after, now())
-        if late is not None:
-            raise AirflowSkipException(late)
         settings = cluster_settings(self.cluster)
         options = run_options(settings, context)
         record = open_record(settings.slug, context["run_id"])
+        # A run that began in time and is cleared by a person later is begun by hand; a late retry of Airflow's own is not.
+        is_cleared = record.last(ev.RunStarted) is not None and not record.facts.missed and bool(run.clear_number)
         if record.last(ev.RunStarted) is None:
             started = ev.RunStarted(
                 run_id=context["run_id"],
@@ -53,12 +56,24 @@ class ReadinessOperator(StepOperator):
                 nodes=settings.node_names,
                 options=options.to_json(),
                 mode="plan-only" if options.plan_only else "stage-only" if options.stage_only else "update",
-                started_by=getattr(run, "triggering_user_name", None) or str(run.run_type),
+                started_by=getattr(run, "triggering_user_name", None) or run_type_name(run.run_type),
             )
             # Before anything else: a run that dies is found by this.
             mark_open(settings.slug, OpenRun(context["run_id"], self.dag_id))
             record.add(started, now())
+        late = missed_window(run_type_name(run.run_type), run.run_after, now(), settings, lambda: _run_before(context))
+        if late is not None and not is_cleared:
+            if not record.facts.missed:
+                record.add(ev.WindowMissed(due=run.run_after, why=late), now())
+            raise AirflowSkipException(late)
+        # The vendor's own tests take minutes, for which no worker should be held.
+        self.look_first = not (options.validate_cluster or (options.check_cau_setup and _tests_setup(settings)))
         return super().execute(context)
+
+
+def _tests_setup(settings: ClusterSettings) -> bool:
+    found = connections.load_management(settings)
+    return isinstance(found, ConnectionSettings) and found.passes_credentials
 
 
 class PlanOperator(BaseOperator):
@@ -75,6 +90,8 @@ class PlanOperator(BaseOperator):
         record = open_record(settings.slug, context["run_id"])
         if record.last(ev.RunStarted) is None:
             raise AirflowSkipException("The run has not begun.")
+        if record.facts.missed:
+            raise AirflowSkipException(record.facts.missed)
         if (cancel := record.facts.cancel) is not None:
             raise AirflowFailException(f"The run was cancelled by {cancel}.")
         plan = read_plan(record)
@@ -160,6 +177,13 @@ class ConcludeOperator(StepOperator):
             self.stopped(context, record, end.problem or Problem(title=end.why))
         finally:
             write_report(settings, self.run_of(context))
+
+
+def _run_before(context: Mapping[str, Any]) -> datetime | None:
+    """Return when the DAG's run before this one was due; None when there is none."""
+    before = context["ti"].get_previous_dagrun()
+    due: datetime | None = None if before is None else before.logical_date
+    return due
 
 
 def write_report(settings: ClusterSettings, run_id: str) -> RunReport:

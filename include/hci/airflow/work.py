@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from include.hci.airflow import connections
-from include.hci.airflow.shells import lend
-from include.hci.airflow.storage import open_record
-from include.hci.cluster.facade import FleetCluster
+from include.hci.airflow.shells import PooledShell, lend
+from include.hci.airflow.storage import open_cluster_storage, open_record
+from include.hci.cluster.facade import FleetCluster, ManagementHost
 from include.hci.cluster.lock import RunLock
 from include.hci.policy.plan import Plan
 from include.hci.powershell.connection import ConnectionSettings
@@ -25,8 +25,11 @@ from include.hci.settings import ClusterSettings, Fleet, RunOptions, fleet_path,
 from include.hci.steps.context import StepContext, deadline_for, poll_for
 from include.hci.steps.engine import StepRunner
 from include.hci.steps.factory import make_step
+from include.hci.steps.first_seen import StoredFirstSeen
 
 PLAN = "plan.json"
+#: The only step that asks the management host.
+_ASKS_BESIDE = "readiness"
 
 
 class ClusterUnknown(ValueError):
@@ -67,6 +70,15 @@ def open_cluster(settings: ClusterSettings) -> FleetCluster:
     return FleetCluster(settings.name, settings.node_names, lend(connections.load(settings)))
 
 
+def management_host(found: ConnectionSettings | str | None) -> ManagementHost | None:
+    """Return the management host as steps see it; ``found`` is how it is reached, or why it cannot be."""
+    if found is None:
+        return None
+    if isinstance(found, str):
+        return ManagementHost(None, problem=found)
+    return ManagementHost(PooledShell(found), found.passes_credentials)
+
+
 def now() -> datetime:
     """Return the time, aware and in UTC."""
     return datetime.now(UTC)
@@ -93,7 +105,8 @@ class StepWork:
     ) -> StepWork:
         """Return the work of one step, from inside a task; raises ClusterUnknown or ConnectionUnusable."""
         settings = cluster_settings(cluster)
-        return cls._build(step, settings, connections.load(settings), run_id, options, node, deadline)
+        beside = connections.load_management(settings) if step == _ASKS_BESIDE else None
+        return cls._build(step, settings, connections.load(settings), beside, run_id, options, node, deadline)
 
     @classmethod
     async def open_async(
@@ -110,7 +123,8 @@ class StepWork:
         threads = remoting_threads()
         settings = await threads.run(cluster_settings, cluster)
         found = await connections.load_async(settings)
-        return await threads.run(cls._build, step, settings, found, run_id, options, node, deadline)
+        beside = await connections.load_management_async(settings) if step == _ASKS_BESIDE else None
+        return await threads.run(cls._build, step, settings, found, beside, run_id, options, node, deadline)
 
     @classmethod
     def _build(
@@ -118,6 +132,7 @@ class StepWork:
         step: str,
         settings: ClusterSettings,
         found: Mapping[str, ConnectionSettings],
+        beside: ConnectionSettings | str | None,
         run_id: str,
         options: Mapping[str, Any],
         node: str | None,
@@ -125,8 +140,15 @@ class StepWork:
     ) -> StepWork:
         record = open_record(settings.slug, run_id)
         run_options = RunOptions.from_json(options)
-        context = StepContext(settings.name, run_id, run_options, record, read_plan(record))
-        cluster = FleetCluster(settings.name, settings.node_names, lend(found))
+        context = StepContext(
+            settings.name,
+            run_id,
+            run_options,
+            record,
+            read_plan(record),
+            StoredFirstSeen(open_cluster_storage(settings.slug)),
+        )
+        cluster = FleetCluster(settings.name, settings.node_names, lend(found), management_host(beside))
         runner = StepRunner(
             make_step(step, context, node),  # type: ignore[arg-type]  # the engine checks the name
             cluster,

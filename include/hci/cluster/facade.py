@@ -17,6 +17,22 @@ from include.hci.powershell.shell import OnProgress, Shell
 _ASK_ANOTHER = frozenset({5073, 5050, 5036, 1722, 1753, 1115})
 
 
+@dataclass(frozen=True, slots=True)
+class ManagementHost:
+    """The machine beside the cluster that has the failover clustering tools; ``shell`` is None for ``problem``.
+
+    ``passes_credentials``: what runs there can log on to the nodes, because the session carries its credentials on.
+    """
+
+    shell: Shell | None
+    passes_credentials: bool = False
+    problem: str = ""
+
+
+#: EPT_S_NOT_REGISTERED: the cluster service of the node that was asked does not run, so nothing has come of a change either.
+_NOT_BEGUN = frozenset({1753})
+
+
 class Cluster(Protocol):
     """What a step may ask for."""
 
@@ -31,6 +47,10 @@ class Cluster(Protocol):
         """Return a shell that runs each pipeline on the first node that answers, those in ``avoid`` last."""
         ...
 
+    def management(self) -> ManagementHost | None:
+        """Return the management host, where the cluster has one."""
+        ...
+
 
 class UnknownNode(RemotingError, ValueError):
     """The cluster has a node that the settings do not know, or the other way round."""
@@ -43,12 +63,15 @@ class UnknownNode(RemotingError, ValueError):
 class FleetCluster:
     """A cluster whose shells come from ``lend``, which returns the shell of one node (and may wait for it)."""
 
-    def __init__(self, name: str, nodes: Sequence[str], lend: Callable[[str], Shell]) -> None:
+    def __init__(
+        self, name: str, nodes: Sequence[str], lend: Callable[[str], Shell], management: ManagementHost | None = None
+    ) -> None:
         if not nodes:
             raise ValueError(f"Cluster {name} has no nodes to talk to.")
         self.name = name
         self.nodes = tuple(nodes)
         self._lend = lend
+        self._management = management
 
     def on(self, node: str) -> Shell:
         """Return the shell of ``node``; raises UnknownNode, a ValueError, when the cluster has no such node."""
@@ -63,12 +86,17 @@ class FleetCluster:
         order = sorted(self.nodes, key=lambda name: name.lower() in shunned)
         return FailoverShell(self.name, tuple(order), self._lend)
 
+    def management(self) -> ManagementHost | None:
+        """Return the management host, where the cluster has one."""
+        return self._management
+
 
 @dataclass(frozen=True, slots=True)
 class FailoverShell:
     """Runs a pipeline on the first of ``nodes`` that answers.
 
-    A pipeline that changes something moves on only from a node that was never reached; one that may have begun is not repeated.
+    A pipeline that changes something moves on only from a node that was never reached, or whose cluster service does not run; one
+    that may have begun is not repeated.
     """
 
     cluster: str
@@ -98,12 +126,10 @@ class FailoverShell:
 
 
 def may_ask_another(error: RemotingError, changes: bool) -> bool:
-    """Return whether another node may be asked after ``error``; a change only when the first one was never reached."""
+    """Return whether another node may be asked after ``error``; a change only when nothing can have come of it."""
     if isinstance(error, NodeUnreachable):
         return True
-    if changes:
-        return False
-    if isinstance(error, ConnectionLost | DeadlineExceeded):
+    if not changes and isinstance(error, ConnectionLost | DeadlineExceeded):
         return True
     code = getattr(error, "has_code", None)
-    return code is not None and any(code(number) for number in _ASK_ANOTHER)
+    return code is not None and any(code(number) for number in (_NOT_BEGUN if changes else _ASK_ANOTHER))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from include.hci.cluster.values import (
     DRAIN_STATES,
@@ -23,6 +24,9 @@ from include.hci.powershell.command import Command
 from include.hci.powershell.psobject import PSObject
 from include.hci.powershell.shell import Shell
 from include.hci.powershell.values import SWITCH
+
+#: SharedVolumeBackupState (win32, CLUSTER_SHARED_VOLUME_BACKUP_STATE).
+BACKUP_STATES = MappingProxyType({0: "VolumeBackupNone", 1: "VolumeBackupInProgress"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,16 @@ def get_cluster_shared_volume_states(shell: Shell) -> tuple[VolumeAccess, ...]:
             )
         )
     return tuple(found)
+
+
+def get_volumes_in_backup(shell: Shell) -> tuple[str, ...]:
+    """Return the cluster shared volumes of which a backup runs (win32, CLUSTER_SHARED_VOLUME_BACKUP_STATE)."""
+    pipeline = Command("Get-ClusterSharedVolume") | Command("Select-Object", {"ExpandProperty": "SharedVolumeInfo"})
+    return tuple(
+        item.string("FriendlyVolumeName")
+        for item in shell.run(pipeline).require().objects()
+        if enum_name(item, "BackupState", BACKUP_STATES) == BACKUP_STATES[1]
+    )
 
 
 def suspend_cluster_node(shell: Shell, node: str) -> None:

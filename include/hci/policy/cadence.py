@@ -5,23 +5,21 @@ Source: windows-powershell-docs, Add-CauClusterRole (StartDate, DaysOfWeek, Week
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from types import MappingProxyType
 
 from include.hci.policy.local_time import at, days, is_in_weeks, local_day, second_tuesday, zone
 from include.hci.policy.windows import blackout_at
-from include.hci.settings.calendar import WEEKDAYS, Blackout, weekday_name
+from include.hci.settings.calendar import Blackout
+from include.hci.settings.schedule import MAX_OFFSET, WEEKDAY_BITS, Schedule, parse_days
 
-#: The values of CAU's Weekdays enumeration by the number that Python gives the day.
-WEEKDAY_BITS: Mapping[int, int] = MappingProxyType({0: 0x02, 1: 0x04, 2: 0x08, 3: 0x10, 4: 0x20, 5: 0x40, 6: 0x01})
 #: How far ahead the next time is looked for.
 HORIZON = timedelta(days=366 * 5)
 _STRIDE = timedelta(days=92)
+_TICK = timedelta(microseconds=1)
 #: The time of day of a role whose start date is not known.
 _UNSET_START = datetime(2000, 1, 1, 3)
-MAX_OFFSET = 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +91,13 @@ class Cadence:
     blackouts: tuple[Blackout, ...] = ()
     ring_offset: int = 0
 
+    @property
+    def first(self) -> datetime | None:
+        """A moment before which there is no time, and soon after which the lines begin; None without lines."""
+        starts = (at(line.starts.date(), line.starts.time(), line.timezone) for line in self.lines)
+        earliest = min(starts, default=None)
+        return None if earliest is None else earliest + timedelta(days=min(0, self.ring_offset) - 2)
+
     def explained(self, begin: datetime, end: datetime) -> tuple[Occurrence, ...]:
         """Return every time from ``begin`` until just before ``end``, those in a blackout with the reason."""
         moments = {moment for line in self.lines for moment in self._of(line, begin, end)}
@@ -104,15 +109,24 @@ class Cadence:
 
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first time after ``moment`` at which a run begins; None when there is none within five years."""
-        begin = moment + timedelta(microseconds=1)
-        first = min((at(line.starts.date(), line.starts.time(), line.timezone) for line in self.lines), default=begin)
-        begin = max(begin, first + timedelta(days=min(0, self.ring_offset) - 2))
+        begin = max(moment + _TICK, self.first) if self.first is not None else moment + _TICK
         end = begin + HORIZON
         while begin < end:
             found = self.between(begin, begin + _STRIDE)
             if found:
                 return found[0]
             begin += _STRIDE
+        return None
+
+    def last_until(self, moment: datetime, after: datetime) -> datetime | None:
+        """Return the last time after ``after``, ``moment`` included, at which a run begins; None when there is none."""
+        end, floor = moment + _TICK, after + _TICK
+        while floor < end:
+            begin = max(floor, end - _STRIDE)
+            found = self.between(begin, end)
+            if found:
+                return found[-1]
+            end = begin
         return None
 
     def _of(self, line: Line, begin: datetime, end: datetime) -> Iterator[datetime]:
@@ -129,27 +143,20 @@ class Cadence:
         return f"blackout {found.describe()}" if found else ""
 
 
-def parse_days(value: int | str | Iterable[str]) -> frozenset[int]:
-    """Return days of the week (Monday is 0) from CAU's bit mask (Tuesday is 4) or from names; raises ValueError.
-
-    ``"Tuesday, Thursday"``, ``["TUE", "THU"]``, ``20`` and ``"20"`` are the same.
-    """
-    if isinstance(value, str):
-        text = value.strip()
-        value = int(text, 0) if text[:1].isdigit() else [part for part in text.replace(",", " ").split() if part]
-    if isinstance(value, int):
-        if not 0 < value < 0x80:
-            raise ValueError(f"{value} is not a sum of weekdays: Sunday is 1, Monday 2, Tuesday 4 ... Saturday 64.")
-        return frozenset(day for day, bit in WEEKDAY_BITS.items() if value & bit)
-    found = frozenset(WEEKDAYS.index(str(weekday_name(name))) for name in value)
-    if not found:
-        raise ValueError("No day of the week is named.")
-    return found
-
-
-def days_mask(days_of_week: Iterable[int]) -> int:
-    """Return days of the week (Monday is 0) as CAU's bit mask."""
-    return sum(WEEKDAY_BITS[day] for day in set(days_of_week))
+def cadence_of(schedule: Schedule, ring_offset: int = 0, blackouts: Sequence[Blackout] = ()) -> Cadence:
+    """Return the cadence of ``schedule``, which has lines (a cron expression is none), ``ring_offset`` days later."""
+    lines = tuple(
+        Line(
+            line.starts,
+            schedule.timezone,
+            parse_days(line.days_of_week) if line.days_of_week else frozenset(),
+            frozenset(line.weeks_of_month),
+            line.interval_weeks,
+            line.days_after_second_tuesday,
+        )
+        for line in schedule.lines
+    )
+    return Cadence(lines, tuple(blackouts), ring_offset)
 
 
 def line_of_role(role: Mapping[str, str], timezone: str) -> Line | None:

@@ -18,13 +18,16 @@ from include.hci.policy.order import NodeOrder
 class PlannedNode:
     """One node of a plan.
 
-    ``excluded`` maps update ids that are left out to the reason; ``skip`` says why the node is not touched at all (empty: it
+    ``excluded`` maps update ids that are left out to the reason, ``superseded`` are those of them that another one replaces, and
+    ``reasons`` say by update id why the others are in; ``skip`` says why the node is not touched at all (empty: it
     is updated); ``manual_maintenance`` says that storage maintenance mode is entered by hand before its restart.
     """
 
     name: str
     updates: tuple[Update, ...] = ()
     excluded: Mapping[str, str] = field(default_factory=dict)
+    superseded: tuple[str, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
     build: str = ""
     restart_pending: bool = False
     manual_maintenance: bool = False
@@ -92,6 +95,8 @@ class Plan:
                         for update in node.updates
                     ],
                     "excluded": dict(node.excluded),
+                    "superseded": list(node.superseded),
+                    "reasons": dict(node.reasons),
                     "build": node.build,
                     "restart_pending": node.restart_pending,
                     "manual_maintenance": node.manual_maintenance,
@@ -159,6 +164,9 @@ def _node(data: Mapping[str, Any]) -> PlannedNode:
         name=str(data["name"]),
         updates=tuple(Update(str(item["update_id"]), str(item["title"])) for item in data["updates"]),
         excluded=dict(data["excluded"]),
+        # A plan that an earlier version kept has neither.
+        superseded=tuple(data.get("superseded", ())),
+        reasons=dict(data.get("reasons", {})),
         build=str(data["build"]),
         restart_pending=bool(data["restart_pending"]),
         manual_maintenance=bool(data["manual_maintenance"]),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from include.hci.cluster.updates import Update
@@ -18,19 +18,24 @@ _OR = re.compile(r"or\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ExcludedUpdate:
-    """An update that is left out, and why."""
+    """An update that is left out, and why; ``is_superseded``: another one that is installed replaces it."""
 
     update: Update
     why: str
+    is_superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is installed, what is left out, and the criteria that say so to the Windows Update Agent."""
+    """What is installed, what is left out, and the criteria that say so to the Windows Update Agent.
+
+    ``reasons`` say by update id why what is installed is.
+    """
 
     updates: tuple[Update, ...]
     excluded: tuple[ExcludedUpdate, ...]
     criteria: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def split_clauses(criteria: str) -> tuple[str, ...]:
@@ -64,6 +69,13 @@ def with_conditions(criteria: str, conditions: Sequence[str]) -> str:
 def feature_criteria(criteria: str) -> str:
     """Return the criteria that find the feature updates among what ``criteria`` finds."""
     return with_conditions(criteria, (f"CategoryIDs contains '{FEATURE_UPDATES}'",))
+
+
+def installed_criteria(update_ids: Iterable[str]) -> str:
+    """Return the criteria that find which of the updates with these ids are installed, or installed but for a restart."""
+    ids = sorted({str(UUID(update_id)) for update_id in update_ids})
+    states = ("IsInstalled=1", "RebootRequired=1")
+    return " or ".join(f"UpdateID='{update_id}' and {state}" for update_id in ids for state in states)
 
 
 def without_updates(criteria: str, update_ids: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 from uuid import UUID
@@ -91,6 +91,15 @@ def superseded_by_title(updates: Sequence[Update]) -> dict[str, str]:
     return replaced
 
 
+def mark_superseded(offer: Offer, rules: UpdateSelection, today: date) -> Offer:
+    """Return ``offer`` with those superseded that something else which would be installed replaces.
+
+    Only that counts: an update whose successor is rejected, or too young yet, is installed.
+    """
+    accepted = [verdict.update for verdict in judge_updates(offer, rules, today) if verdict.accepted]
+    return replace(offer, superseded={**superseded_by_title(accepted), **offer.superseded})
+
+
 def judge_updates(offer: Offer, rules: UpdateSelection, today: date) -> tuple[Verdict, ...]:
     """Return for every offered update whether it is installed, with the reason, in the order of the scan."""
     features = {key.lower() for key in offer.feature_ids}
@@ -107,8 +116,9 @@ def select_by_rules(criteria: str, offer: Offer, rules: UpdateSelection, today: 
     barred = {verdict.update.update_id for verdict in out} | set(offer.feature_ids)
     return Selection(
         updates=tuple(verdict.update for verdict in verdicts if verdict.accepted),
-        excluded=tuple(ExcludedUpdate(verdict.update, verdict.why) for verdict in out),
+        excluded=tuple(ExcludedUpdate(verdict.update, verdict.why, verdict.is_superseded) for verdict in out),
         criteria=without_updates(criteria, barred),
+        reasons={verdict.update.update_id: verdict.why for verdict in verdicts if verdict.accepted},
     )
 
 

@@ -151,6 +151,14 @@ class ConnectionSettings:
         return self.name or self.host
 
     @property
+    def passes_credentials(self) -> bool:
+        """Whether what runs in the session can log on to another machine (PowerShell-Docs, ps-remoting-second-hop).
+
+        A logon with Basic authentication has the password on the machine, as one with delegated credentials has.
+        """
+        return self.auth in ("basic", "credssp") or self.negotiate_delegate is True
+
+    @property
     def endpoint(self) -> str:
         """The address as a URL, for messages."""
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from include.hci.report import events as ev
+from include.hci.report.checks import view_checks
 from include.hci.report.facts import RunFacts, fold_facts
 from include.hci.report.model import (
     InterventionReport,
@@ -22,7 +23,7 @@ from include.hci.report.model import (
 from include.hci.report.node import node_report
 from include.hci.report.record import Entry, RunRecord
 from include.hci.report.timeline import waits
-from include.hci.report.values import Problem
+from include.hci.report.values import Check, Problem
 
 E = TypeVar("E", bound=ev.RunEvent)
 #: What a run comes to that was not to go all the way.
@@ -63,7 +64,7 @@ def build_report(
         entry.event.problem for entry in entries if isinstance(entry.event, ev.Failed) and entry.event.node is None
     )
     checks = _last(entries, ev.ReadinessChecked)
-    refused = tuple(check for check in checks.checks if check.status == "refused") if checks else ()
+    refused = view_checks([check for check in checks.checks if check.refused]).open if checks else ()
     troubled = bool(left or problems or refused or facts.lock_nodes)
     outcome = _outcome(concluded, approved, planned, nodes, troubled, started.mode if started else "update", facts)
     return RunReport(
@@ -77,7 +78,7 @@ def build_report(
             concluded,
             approved,
             problems,
-            [check.message for check in refused] or (_wished(facts) if concluded is None else []),
+            [_as_sentence(check) for check in refused] or (_wished(facts) if concluded is None else []),
             facts,
         ),
         lock=_lock(entries, facts),
@@ -212,6 +213,8 @@ def _outcome(
         return "running"
     if concluded.cancelled or (approved is not None and not approved.accepted):
         return "cancelled"
+    if facts.missed and planned is None and not is_troubled:
+        return "missed"
     outcomes = {node.outcome for node in nodes}
     if mode in _PARTIAL and planned is not None and not is_troubled and "failed" not in outcomes:
         return _PARTIAL[mode] if any(planned.updates.values()) else "nothing-to-do"
@@ -220,6 +223,11 @@ def _outcome(
     if is_troubled or planned is None or outcomes - {"updated", "nothing-to-install"}:
         return "failed"
     return "succeeded" if "updated" in outcomes else "nothing-to-do"
+
+
+def _as_sentence(check: Check) -> str:
+    text = check.evidence or check.title
+    return text if text.endswith(".") else f"{text}."
 
 
 def _wished(facts: RunFacts) -> list[str]:
@@ -244,6 +252,8 @@ def _headline(
 ) -> str:
     if outcome == "planned" and planned is not None:
         return f"{sum(map(bool, planned.updates.values()))} of {len(nodes)} nodes have something to install. Nothing was changed."
+    if outcome == "missed":
+        return facts.missed
     if outcome == "staged":
         return "The updates are on the nodes. Nothing was installed and no node was taken out of service."
     if outcome == "nothing-to-do":

@@ -59,6 +59,7 @@ from include.hci.report.run_events import (
     Skipped,
     StorageRead,
     Undone,
+    WindowMissed,
 )
 
 __all__ = [
@@ -105,11 +106,13 @@ __all__ = [
     "TurnGiven",
     "Undone",
     "Verified",
+    "WindowMissed",
     "parse_event",
 ]
 
 AnyEvent = Annotated[
     RunStarted
+    | WindowMissed
     | ReadinessChecked
     | StorageRead
     | Scanned

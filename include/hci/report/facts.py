@@ -43,6 +43,7 @@ class RunFacts:
     ordered restarts were seen. ``passes``: how many install passes were started in the node's present turn. ``failed`` and
     ``skipped``: nodes given up in their last turn, with the reason. ``pause``: a person wants the run held and has not let it
     go on; ``cancel``: a person wants it to end. ``parked``: why no node is begun any more (empty: they are).
+    ``missed``: why the run does nothing at all because its window has passed (empty: it has not).
     ``held``: (node, pause point) -> since when it is held there; ``passed``: the pause points that a person has let a node go
     past in its present turn.
     """
@@ -60,6 +61,7 @@ class RunFacts:
     pause: Asked | None = None
     cancel: Asked | None = None
     parked: str = ""
+    missed: str = ""
     held: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     passed: frozenset[tuple[str, str]] = frozenset()
 
@@ -81,6 +83,7 @@ class FactsFold:
         self._pause: Asked | None = None
         self._cancel: Asked | None = None
         self._parked = ""
+        self._missed = ""
         self._held: dict[tuple[str, str], datetime] = {}
         self._passed: set[tuple[str, str]] = set()
         self._facts: RunFacts | None = None
@@ -115,6 +118,11 @@ class FactsFold:
                 self._cancel = self._cancel or Asked(at, event.by, event.comment)
             case ev.Parked():
                 self._parked = event.why
+            case ev.WindowMissed():
+                self._missed = event.why
+            case ev.ReadinessChecked():
+                # A longer start_within lets a run that is cleared begin after all.
+                self._missed = ""
             case ev.Held():
                 self._held.setdefault((event.node, event.point), at)
             case ev.Pausing():
@@ -161,6 +169,7 @@ class FactsFold:
                 pause=self._pause,
                 cancel=self._cancel,
                 parked=self._parked,
+                missed=self._missed,
                 held=dict(self._held),
                 passed=frozenset(self._passed),
             )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from include.hci.report.checks import took, view_checks
 from include.hci.report.model import NodeReport, PhaseReport, RunReport
 from include.hci.report.timeline import duration_text
 
@@ -23,6 +24,7 @@ OUTCOME_WORDS = {
     "planned": "planned only",
     "staged": "downloaded only",
     "parked": "parked",
+    "missed": "missed its window",
     "cancelled": "cancelled",
     "running": "running",
     "updated": "updated",
@@ -83,6 +85,7 @@ def render_html(
         .get_template("run.html")
         .render(
             report=report,
+            checks=view_checks(report.checks),
             controls=controls,
             end=end,
             made_at=now,
@@ -181,6 +184,7 @@ def environment() -> Environment:
     )
     environment.filters["words"] = lambda text: OUTCOME_WORDS.get(text, str(text).replace("_", " "))
     environment.filters["step"] = lambda text: STEP_WORDS.get(text, str(text).replace("_", " "))
+    environment.filters["took"] = took
     environment.filters["duration"] = lambda value: duration_text(
         value.total_seconds() if isinstance(value, timedelta) else value
     )

@@ -10,12 +10,23 @@ from typing import Any, Literal
 
 from pydantic_core import to_jsonable_python
 
-from include.hci.report.values import Check, DiskState, ExcludedUpdate, JobState, Problem, ResultName, UpdateRef
+from include.hci.report.values import (
+    Check,
+    ChosenUpdate,
+    DiskState,
+    ExcludedUpdate,
+    JobState,
+    Problem,
+    ResultName,
+    UpdateRef,
+)
 
 SCHEMA = 1
 
 #: ``running`` stands only in a report that is built before the run has concluded.
-RunOutcome = Literal["succeeded", "failed", "nothing-to-do", "planned", "staged", "parked", "cancelled", "running"]
+RunOutcome = Literal[
+    "succeeded", "failed", "nothing-to-do", "planned", "staged", "parked", "missed", "cancelled", "running"
+]
 #: ``in-progress`` stands only in a report that is built before the run has concluded.
 NodeOutcome = Literal["updated", "nothing-to-install", "failed", "skipped", "not-started", "in-progress"]
 
@@ -93,6 +104,7 @@ class NodeReport:
     problem: Problem | None = None
     failed_step: str | None = None
     excluded: tuple[ExcludedUpdate, ...] = ()
+    chosen: tuple[ChosenUpdate, ...] = ()
     remaining: tuple[UpdateRef, ...] = ()
     timeline: tuple[PhaseReport, ...] = ()
     node_updater: str | None = None

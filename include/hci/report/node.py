@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from include.hci.report.facts import RunFacts
 from include.hci.report.model import NodeOutcome, NodeReport, UpdateReport
 from include.hci.report.record import Entry
 from include.hci.report.timeline import node_timeline
-from include.hci.report.values import Problem, UpdateRef, UpdateResult
+from include.hci.report.values import ChosenUpdate, ExcludedUpdate, Problem, UpdateRef, UpdateResult
 
 E = TypeVar("E", bound=ev.RunEvent)
 _WELL = ("succeeded", "succeeded-with-errors")
@@ -43,6 +44,7 @@ def node_report(
     # A pause that the cluster refused took nothing out of service.
     taken_out = name in facts.paused or bool(_all(own, ev.Pausing) and _all(own, ev.Resumed))
     choices = _all(own, ev.NodeUpdaterChosen)
+    found = _offered(scanned)
     return NodeReport(
         name=name,
         outcome=outcome,
@@ -55,7 +57,8 @@ def node_report(
         error=facts.skipped.get(name) if outcome == "skipped" else problem.title if problem else None,
         problem=problem,
         failed_step=failure.step if failure else None,
-        excluded=scanned[-1].excluded if scanned else (),
+        excluded=tuple(each for each in found if isinstance(each, ExcludedUpdate)),
+        chosen=tuple(each for each in found if isinstance(each, ChosenUpdate)),
         remaining=verified[-1].remaining if verified else (),
         timeline=node_timeline(own, end),
         node_updater=choices[-1].updater if choices else None,
@@ -66,6 +69,19 @@ def node_report(
 
 def _all(entries: Sequence[Entry], event_type: type[E]) -> list[E]:
     return [entry.event for entry in entries if isinstance(entry.event, event_type)]
+
+
+def _offered(scanned: Sequence[ev.Scanned]) -> tuple[ChosenUpdate | ExcludedUpdate, ...]:
+    """Return every update that any scan found, with what the last one that found it made of it."""
+    found: dict[str, ChosenUpdate | ExcludedUpdate] = {}
+    for event in scanned:
+        for update in event.updates:
+            why = event.reasons.get(update.update_id, "")
+            found[update.update_id] = ChosenUpdate(
+                update_id=update.update_id, kb=update.kb, title=update.title, why=why
+            )
+        found.update({update.update_id: update for update in event.excluded})
+    return tuple(found.values())
 
 
 def _failure(own: Sequence[Entry]) -> ev.Failed | None:
@@ -86,7 +102,8 @@ def _updates(own: Sequence[Entry]) -> tuple[UpdateReport, ...]:
     """Return every update that was downloaded or installed, each with its last install result.
 
     A download that went well is no result: such an update was not installed. An install of which nobody heard how it ended
-    leaves its updates in progress: to say that they were not started would be a guess.
+    leaves its updates in progress: to say that they were not started would be a guess. What is offered again after its install
+    is not there, whatever the install said.
     """
     found: dict[str, UpdateReport] = {}
     unheard: dict[int, tuple[UpdateRef, ...]] = {}
@@ -104,6 +121,10 @@ def _updates(own: Sequence[Entry]) -> tuple[UpdateReport, ...]:
                 found[result.update_id] = _update(result, entry.event.install_pass)
             if entry.event.restart_needed is not None:  # an install's own answer, which also settles the ones before it
                 unheard = {number: each for number, each in unheard.items() if number > entry.event.install_pass}
+        elif isinstance(entry.event, ev.Scanned):
+            for update in entry.event.updates:
+                if update.update_id in found and found[update.update_id].result in _WELL:
+                    found[update.update_id] = _offered_again(found[update.update_id])
     for number, updates in unheard.items():
         for update in updates:
             if found[update.update_id].result == "not-started":
@@ -132,6 +153,11 @@ def _not_started(update: UpdateRef) -> UpdateReport:
 def _unheard(update: UpdateRef, number: int) -> UpdateReport:
     meaning = "Its install began, and nobody heard how it ended."
     return UpdateReport(update.update_id, update.kb, update.title, "in-progress", meaning=meaning, install_pass=number)
+
+
+def _offered_again(update: UpdateReport) -> UpdateReport:
+    meaning = "The node called it installed, and a later scan offers it again: it was rolled back, or never there."
+    return replace(update, result="failed", reboot_required=False, meaning=meaning)
 
 
 def _outcome(

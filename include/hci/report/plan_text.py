@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from include.hci.policy.outlook import Outlook
@@ -40,12 +41,28 @@ def plan_markdown(plan: Plan, outlook: Outlook, full_hash: str) -> str:
         f"If it begins now, the run ends between {_moment(first)} and {_moment(last)}, probably {_moment(expected)}.",
         "",
     ]
-    left_out = {f"{_safe(node.name)}: {_safe(why)}" for node in plan.nodes for why in node.excluded.values()}
-    if left_out:
-        lines += ["**Left out on purpose**", "", *(f"- {text}" for text in sorted(left_out)), ""]
+    lines += _listed("Why they are in", (text for node in plan.nodes for text in _reasons(node)))
+    out = [(node, key, why) for node in plan.nodes for key, why in node.excluded.items()]
+    lines += _listed(
+        "Left out on purpose", (f"{node.name}: {why}" for node, key, why in out if key not in node.superseded)
+    )
+    lines += _listed("Superseded", (f"{node.name}: {why}" for node, key, why in out if key in node.superseded))
     if outlook.risks:
         lines += ["**Risks**", "", *(f"- {_safe(text)}" for text in outlook.risks), ""]
     return "\n".join(lines)
+
+
+def _listed(title: str, texts: Iterable[str]) -> list[str]:
+    found = sorted(set(map(_safe, texts)))
+    return [f"**{title}**", "", *(f"- {text}" for text in found), ""] if found else []
+
+
+def _reasons(node: PlannedNode) -> list[str]:
+    return [
+        f"{update.label}: {node.reasons[update.update_id]}"
+        for update in node.updates
+        if update.update_id in node.reasons
+    ]
 
 
 def _work(node: PlannedNode) -> str:

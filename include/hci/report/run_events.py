@@ -25,6 +25,16 @@ class RunStarted(RunEvent):
     mode: str = "update"
 
 
+class WindowMissed(RunEvent):
+    """The run was due at ``due`` and began too late after it: it touches nothing, and ``why`` says it all."""
+
+    kind = "outcome"
+    event: Literal["window_missed"] = "window_missed"
+    step: StepName = "readiness"
+    due: AwareDatetime
+    why: str
+
+
 class ReadinessChecked(RunEvent):
     """What the readiness checks found; a single ``refused`` check refuses the run."""
 
@@ -47,7 +57,10 @@ class StorageRead(RunEvent):
 
 
 class Scanned(RunEvent):
-    """What a node needs: ``updates`` to install, ``excluded`` ones with the reason, and its ``build`` (``20348.2113``)."""
+    """What a node needs: ``updates`` to install, ``excluded`` ones with the reason, and its ``build`` (``20348.2113``).
+
+    ``reasons`` say by update id why those to install are in.
+    """
 
     kind = "outcome"
     event: Literal["scanned"] = "scanned"
@@ -55,6 +68,7 @@ class Scanned(RunEvent):
     node: str
     updates: tuple[UpdateRef, ...] = ()
     excluded: tuple[ExcludedUpdate, ...] = ()
+    reasons: Mapping[str, str] = Field(default_factory=dict)
     build: str | None = None
     restart_pending: bool = False
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field, model_validator
 
 ResultName = Literal["not-started", "in-progress", "succeeded", "succeeded-with-errors", "failed", "aborted"]
 
@@ -50,7 +50,14 @@ class UpdateRef(Frozen):
 
 
 class ExcludedUpdate(UpdateRef):
-    """An update that was found but is left out, and why (a feature update, for example)."""
+    """An update that was found but is left out, and why; ``superseded``: another one that is installed replaces it."""
+
+    why: str
+    superseded: bool = False
+
+
+class ChosenUpdate(UpdateRef):
+    """An update that is installed, and why."""
 
     why: str
 
@@ -66,12 +73,53 @@ class UpdateResult(UpdateRef):
 
 
 class Check(Frozen):
-    """One readiness or verification check: what was looked at and what was found."""
+    """One readiness check: what was looked at, what was found, what to do about it and how long the reading took.
 
-    name: str
-    status: Literal["passed", "warning", "refused"]
-    message: str
-    next_action: str = ""
+    ``refused``: it keeps the run from starting. ``name``, ``message`` and ``next_action`` are what earlier versions called it.
+    """
+
+    id: str
+    title: str = ""
+    severity: Literal["critical", "warning", "information"] = "warning"
+    status: Literal["passed", "failed", "unknown", "not-applicable"]
+    evidence: str = ""
+    remediation: str = ""
+    duration_seconds: float | None = None
+    refused: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier(cls, data: Any) -> Any:
+        """Take a check of an earlier version, which had a status of passed, warning or refused."""
+        if not isinstance(data, dict) or "id" in data:
+            return data
+        status = data.get("status")
+        return {
+            "id": data.get("name"),
+            "status": "passed" if status == "passed" else "failed",
+            "severity": "critical" if status == "refused" else "warning",
+            "evidence": data.get("message", ""),
+            "remediation": data.get("next_action", ""),
+            "refused": status == "refused",
+        }
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def name(self) -> str:
+        """The check's id."""
+        return self.id
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def message(self) -> str:
+        """What was found, after the title."""
+        return ": ".join(filter(None, (self.title, self.evidence)))
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def next_action(self) -> str:
+        """What to do about it."""
+        return self.remediation
 
 
 class DiskState(Frozen):

@@ -10,16 +10,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from include.hci.settings.profile import UpdatingRunProfile, default_max_failed_nodes
-from include.hci.settings.values import (
-    Address,
-    ComputerName,
-    ConnectionId,
-    CronText,
-    Settings,
-    Tag,
-    Text,
-    TimezoneName,
-)
+from include.hci.settings.schedule import MAX_OFFSET, Schedule
+from include.hci.settings.values import Address, ComputerName, ConnectionId, Settings, Tag, Text
 
 MIN_NODES, MAX_NODES = 2, 16
 
@@ -31,13 +23,6 @@ OsVersion = Annotated[
     WithJsonSchema({"enum": [*_VERSIONS, *(int(version) for version in _VERSIONS if version.isdigit())]}),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Schedule(Settings):
-    """When a cluster is updated by itself."""
-
-    cron: CronText = Field(description='Five fields, in the time zone below: "0 1 * * SUN" is Sundays at 01:00.')
-    timezone: TimezoneName = Field(description='Name of the IANA list: "Europe/Berlin", "UTC".')
 
 
 class Pacing(Settings):
@@ -114,6 +99,9 @@ class ClusterEntry(Settings):
         default=UpdatingRunProfile(), description="Options that differ from the profile for this cluster."
     )
     schedule: Schedule | None = Field(default=None, description="When to update by itself; null: never, only by hand.")
+    ring_offset_days: int = Field(
+        default=0, ge=0, le=MAX_OFFSET, description="So many days later than the lines of the schedule say."
+    )
     pacing: Pacing = Pacing()
     tags: tuple[Tag, ...] = Field(default=(), description="Airflow tags.")
     owner: Text | None = Field(default=None, description="Who is asked about this cluster.")
@@ -156,6 +144,7 @@ class ClusterSettings(Settings):
     profile: str = "default"
     options: UpdatingRunProfile = UpdatingRunProfile()
     schedule: Schedule | None = None
+    ring_offset_days: int = 0
     pacing: Pacing = Pacing()
     tags: tuple[str, ...] = ()
     owner: str | None = None

@@ -153,11 +153,18 @@ class UpdatingRunProfile(Settings):
     updates: UpdateSelection = Field(
         default=UpdateSelection(), description="Which of the updates that the query finds are installed."
     )
+    check_cau_setup: bool = Field(
+        default=True,
+        description="Let Test-CauSetup check the cluster beforehand, where there is a management host for it.",
+    )
+    validate_cluster: bool = Field(
+        default=False, description="Let Test-Cluster check the cluster beforehand; it takes long."
+    )
     require_acknowledgement: bool = Field(
-        default=False, description="Refuse to start on a warning of the readiness checks that nobody has acknowledged."
+        default=False, description="Refuse to start on a warning of the readiness checks that is not accepted."
     )
     accepted_warnings: tuple[CheckId, ...] = Field(
-        default=(), description="Ids of readiness checks whose warnings count as acknowledged in every run."
+        default=(), description="Ids of readiness checks whose warnings are accepted: same-build."
     )
     hooks: tuple[HookCommand, ...] = Field(
         default=(), description="Commands that tell a monitoring system about maintenance."
@@ -225,9 +232,6 @@ NOT_SUPPORTED: Mapping[str, str] = MappingProxyType(
         "force_self_update": "There is no plug-in to refresh.",
         "site_aware_updating_order": "Use node_order.",
         "os_rolling_upgrade": "Feature updates are not part of an updating run.",
-        "updates": "Say it in query_string.",
-        "require_acknowledgement": "Read the warnings in the report of the run.",
-        "accepted_warnings": "Warnings keep no run from starting.",
         "hooks": "Put the commands into tasks of their own before and after the run.",
     }
 )

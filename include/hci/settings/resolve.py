@@ -39,6 +39,10 @@ def resolve_cluster(
     profile = entry.profile or defaults.profile or DEFAULT_PROFILE
     options = _options(name, entry, profile, profiles, reader)
     host = entry.management_host if "management_host" in given else defaults.management_host
+    schedule = entry.schedule if "schedule" in given else defaults.schedule
+    if entry.ring_offset_days and (schedule is None or not schedule.lines):
+        reader.report((*place, "ring_offset_days"), name, "moves the lines of a schedule, and this cluster has none.")
+        return None
     if nodes is None or options is None:
         return None
     try:
@@ -50,7 +54,8 @@ def resolve_cluster(
             management_host=_machine(host),
             profile=profile,
             options=options,
-            schedule=entry.schedule if "schedule" in given else defaults.schedule,
+            schedule=schedule,
+            ring_offset_days=entry.ring_offset_days,
             pacing=_pacing(defaults.pacing, entry.pacing),
             tags=entry.tags if "tags" in given else defaults.tags,
             owner=entry.owner if "owner" in given else defaults.owner,

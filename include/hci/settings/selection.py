@@ -67,7 +67,10 @@ class UpdateSelection(Settings):
         default=(), description="Regular expressions that are searched for in the title, whatever the case: Preview."
     )
     minimum_age_days: int = Field(
-        default=0, ge=0, le=365, description="Days since an update was first offered to any cluster of this file."
+        default=0,
+        ge=0,
+        le=365,
+        description="Days since the cluster was first offered an update (when it was published is not known).",
     )
 
     @property

@@ -78,6 +78,7 @@ class Conclude(BaseStep[ConcludeFacts]):
         self._began: datetime | None = None
         self.tries: dict[str, int] = {}
         self.given_up: dict[str, Remainder] = {}
+        self._silent: dict[str, str] = {}
         self.undone: list[str] = []
 
     def observe(self, cluster: Cluster) -> ConcludeFacts:
@@ -87,18 +88,23 @@ class Conclude(BaseStep[ConcludeFacts]):
         shared = (MappingProxyType(dict(self.tries)), MappingProxyType(dict(self.given_up)), tuple(self.undone))
         try:
             shell, nodes = read_from_witness(cluster, avoid=tuple(changes.paused))
-            domains = get_fault_domains(shell) if changes.in_maintenance else ()
+            domains = get_fault_domains(shell) if changes.in_maintenance or changes.paused else ()
         except RemotingError as error:
             return ConcludeFacts((), changes, self._began, error.detail, frozenset(), frozenset(), (), (), {}, *shared)
         held: dict[LockClass, list[str]] = {"MSFT_CAURun": [], "MSFT_CAUNode": []}
         unread: dict[str, str] = {}
         states = {node.name: node.state for node in nodes}
+        # A node that the cluster keeps out may well be up: its provider answers, and its lock objects are given back.
+        kept_out = {node.name for node in nodes if node.kept_out}
         members = {name.lower() for name in states}
         # A node that was evicted keeps its lock objects and may well answer.
         gone = [name for name in changes.lock_nodes if name.lower() not in members]
         for name in (*states, *gone):
-            if name in states and states[name] not in LOCKABLE:
+            if name in states and states[name] not in LOCKABLE and name not in kept_out:
                 unread[name] = f"the node is {states[name]}"
+                continue
+            if name in self._silent or f"lock {name}" in self.given_up:  # what was left to a person stays left
+                unread[name] = self._silent.get(name) or self.given_up[f"lock {name}"].why
                 continue
             try:
                 for kind, names in held.items():
@@ -106,6 +112,8 @@ class Conclude(BaseStep[ConcludeFacts]):
                     names.extend(name for holder in holders if holder.guid == self.context.guid)
             except (RemotingError, ValueError) as error:
                 unread[name] = str(error)
+                if name in kept_out:  # it was asked once; a node that is cut off keeps everybody waiting
+                    self._silent[name] = str(error)
         maintained = frozenset(domain.name.lower() for domain in domains if domain.in_maintenance)
         leaving = frozenset(domain.name.lower() for domain in domains if domain.leaves_maintenance)
         run, node_locks = tuple(held["MSFT_CAURun"]), tuple(held["MSFT_CAUNode"])
@@ -139,9 +147,8 @@ class Conclude(BaseStep[ConcludeFacts]):
             return self._release(facts)
         for name in facts.changes.lock_nodes:
             if name in facts.unread and f"lock {name}" not in facts.given_up:
-                command = _remove_command("MSFT_CAURun", str(self.context.guid), name)
-                why = f"{facts.unread[name]}; it disappears by itself after an hour without activity"
-                return self._give_up((f"lock {name}", Remainder(f"the run lock on {name}", why, command)))
+                why = f"{facts.unread[name]}; they disappear by themselves after an hour without activity"
+                return self._give_up((f"lock {name}", self._locks(name, why)))
         return self._end(facts)
 
     def refused(self, action: Action, error: CommandFailed, facts: ConcludeFacts, now: datetime) -> Decision | None:
@@ -178,6 +185,13 @@ class Conclude(BaseStep[ConcludeFacts]):
             return Act(Note(f"the disks of {name} are in service", seen), "they left maintenance mode")
         if name in facts.orders and (waiting := self._await_restart(facts, name, now)):
             return waiting
+        by_itself = not any(subject.startswith(f"{key}: Resume") for subject in facts.tries)
+        if node.is_up and by_itself and name.lower() in facts.in_maintenance:
+            # It came back without a resume, evicted and added again for example: nobody else ends what its drain began.
+            by_hand = f"Get-StorageScaleUnit -FriendlyName {name} | Disable-StorageMaintenanceMode"
+            return self._attempt(
+                facts, key, LeaveMaintenance(name), f"the disks of {name} are in maintenance mode", by_hand
+            )
         if node.is_up:
             undone = f"{name} was resumed"
             seen_up = (ev.Resumed(step=self.name, node=name, failback_mode=failback), ev.Undone(node=name, what=undone))
@@ -237,9 +251,19 @@ class Conclude(BaseStep[ConcludeFacts]):
                 return f"node {name}", Remainder(f"{name} is paused by this run", facts.silence, command)
         for name in facts.changes.lock_nodes:
             if f"lock {name}" not in facts.given_up:
-                command = _remove_command("MSFT_CAURun", str(self.context.guid), name)
-                return f"lock {name}", Remainder(f"the run lock on {name}", facts.silence, command)
+                return f"lock {name}", self._locks(name, facts.silence)
         return None
+
+    def _locks(self, name: str, why: str) -> Remainder:
+        """Return what may stand on a node that nobody could read: both kinds of lock object."""
+        guid = str(self.context.guid)
+        command = "; ".join(
+            [
+                _remove_command("MSFT_CAURun", guid, name),
+                _remove_command("MSFT_CAUNode", guid, name).partition(": ")[2],
+            ]
+        )
+        return Remainder(f"the run lock on {name}, and MSFT_CAUNode of this run if it is there", why, command)
 
     def _end(self, facts: ConcludeFacts) -> Done:
         left = [{"what": item.what, "why": item.why, "command": item.command} for item in facts.given_up.values()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid5
 
@@ -10,6 +10,7 @@ from include.hci.policy.plan import Plan
 from include.hci.report.events import StepName
 from include.hci.report.record import RunRecord
 from include.hci.settings import RunOptions
+from include.hci.steps.first_seen import FirstSeen, FirstSeenInMemory
 
 #: The name space of run locks: the same cluster and run id give the same GUID on every try, so a retry knows its own lock.
 LOCK_NAMESPACE = UUID("6f3a2a58-8a43-5d0e-9c39-0b8f1f3d7c11")
@@ -22,13 +23,17 @@ def orchestrator_guid(cluster: str, run_id: str) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What every step of one run knows. ``plan`` is None until the run has been planned."""
+    """What every step of one run knows.
+
+    ``plan`` is None until the run has been planned. ``first_seen`` remembers since when the cluster is offered what.
+    """
 
     cluster: str
     run_id: str
     options: RunOptions
     record: RunRecord
     plan: Plan | None = None
+    first_seen: FirstSeen = field(default_factory=FirstSeenInMemory)
 
     @property
     def guid(self) -> UUID:
@@ -65,6 +70,9 @@ def deadline_for(name: StepName, options: RunOptions) -> timedelta:
         case "turn":
             # What a turn waits for is mostly another node on its way back; it is not waited for much longer than a restart.
             return 4 * timedelta(minutes=options.reboot_timeout_minutes)
+        case "readiness":
+            tests = 30 * options.check_cau_setup + 120 * options.validate_cluster
+            return timedelta(minutes=_MINUTES[name] + tests)
     return timedelta(minutes=_MINUTES.get(name, 60))
 
 

@@ -42,7 +42,7 @@ def make_step(name: StepName, context: StepContext, node: str | None = None, clo
             raise ValueError(f"The step {name} is about the whole cluster: it takes no node.")
         match name:
             case "readiness":
-                return Readiness(context)
+                return Readiness(context, clock)
             case "take_lock":
                 return TakeLock(context)
             case "verify":

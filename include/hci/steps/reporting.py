@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from include.hci.cluster.storage import StorageJob, VirtualDisk
 from include.hci.policy.readiness import CheckResult
 from include.hci.report.values import Check, DiskState, JobState
@@ -27,11 +25,15 @@ def job_state(job: StorageJob) -> JobState:
     return JobState(name=job.name, state=job.state, gib_processed=job.processed / _GIB, gib_total=job.total / _GIB)
 
 
-def reported_check(check: CheckResult) -> Check:
-    """Return a check as the report has it."""
-    status: Literal["passed", "warning", "refused"] = (
-        "passed" if check.passed else "refused" if check.refuses else "warning"
-    )
+def reported_check(check: CheckResult, *, refused: bool) -> Check:
+    """Return a check as the report has it; ``refused``: it keeps the run from starting."""
     return Check(
-        name=check.id, status=status, message=f"{check.title}: {check.evidence}", next_action=check.remediation
+        id=check.id,
+        title=check.title,
+        severity=check.severity.value,
+        status=check.status.value,
+        evidence=check.evidence,
+        remediation=check.remediation,
+        duration_seconds=check.duration_seconds,
+        refused=refused,
     )

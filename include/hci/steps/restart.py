@@ -7,18 +7,19 @@ from datetime import datetime, timedelta
 
 from include.hci.cluster.facade import Cluster
 from include.hci.cluster.machine import get_operating_system, get_windows_version
-from include.hci.cluster.nodes import ClusterNode
+from include.hci.cluster.nodes import ClusterNode, get_cluster_quorum, get_cluster_resources
 from include.hci.cluster.storage import VirtualDisk, get_fault_domains, get_virtual_disks
 from include.hci.cluster.values import NodeState, squeeze
-from include.hci.policy.gates import find_node
+from include.hci.policy.gates import find_node, quorum_reason
 from include.hci.policy.progress import show_duration
 from include.hci.powershell.errors import CommandFailed
+from include.hci.powershell.shell import Shell
 from include.hci.report import events as ev
 from include.hci.report.facts import OpenRestart
 from include.hci.report.values import Problem
 from include.hci.steps.actions import EnterMaintenance, RestartNode
 from include.hci.steps.answer import NodeAnswer, open_orders, read_answer, restarted
-from include.hci.steps.base import NodeStep, read_members
+from include.hci.steps.base import Members, NodeStep, read_members
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Action, Clock, Decision, Done, Scene, Stop, Wait
 from include.hci.steps.gates import Custody, custody_decision, lock_decision
@@ -36,7 +37,8 @@ _UNSAFE = frozenset({"detached", "noredundancy", "lostcommunication", "nonrecove
 class RestartFacts:
     """The node, its answer, and the order to restart that is still open, if any.
 
-    ``install`` is read only while no order is open. ``order`` is the last one that is open; ``orders``: how often this try of
+    ``install`` is read only while no order is open. ``quorum_reason``: why the cluster cannot do without the node's vote, read
+    where an order may follow. ``order`` is the last one that is open; ``orders``: how often this try of
     the step has given one. ``restarts``: how often the node was restarted since this run paused it. ``custody`` is read before
     an order is given again.
     """
@@ -51,6 +53,7 @@ class RestartFacts:
     in_maintenance: bool = False
     disks: tuple[VirtualDisk, ...] = field(default=())
     custody: Custody | None = None
+    quorum_reason: str = ""
 
 
 class Restart(NodeStep[RestartFacts]):
@@ -77,9 +80,11 @@ class Restart(NodeStep[RestartFacts]):
             own, answer = max(0, len(orders) - self._orders_before), read_answer(cluster, self.node)
             again = not own and _stands_still(answer, orders[-1], self._clock())
             custody = read_custody(self, cluster, members) if again else None
-            return RestartFacts(node, answer, restarts, orders[-1], own, custody=custody)
+            reason = self._quorum_reason(shell, members) if again else ""
+            return RestartFacts(node, answer, restarts, orders[-1], own, custody=custody, quorum_reason=reason)
         version = get_windows_version(cluster.on(self.node))
         domains = get_fault_domains(shell) if version.needs_manual_maintenance else ()
+        may_order = self.work.scan is not None and self.work.scan.restart_pending
         return RestartFacts(
             node=node,
             answer=NodeAnswer(get_operating_system(cluster.on(self.node)).boot_time, build=version.build),
@@ -88,7 +93,15 @@ class Restart(NodeStep[RestartFacts]):
             manual_maintenance=version.needs_manual_maintenance,
             in_maintenance=any(item.in_maintenance for item in domains if item.name.lower() == self.node.lower()),
             disks=get_virtual_disks(shell),
+            quorum_reason=self._quorum_reason(shell, members) if may_order else "",
         )
+
+    def _quorum_reason(self, shell: Shell, members: Members) -> str:
+        """Return why the cluster would not survive the restart: a drained node still votes, unless it has no vote at all."""
+        node = find_node(members.nodes, self.node)
+        if node is None or not node.vote:
+            return ""
+        return quorum_reason(members.nodes, self.node, get_cluster_quorum(shell), get_cluster_resources(shell))
 
     def decide(self, facts: RestartFacts, now: datetime) -> Decision:
         """Watch an ordered restart; else install what is left, and restart if that is needed."""
@@ -146,6 +159,8 @@ class Restart(NodeStep[RestartFacts]):
         unsafe = [disk.describe() for disk in facts.disks if _is_unsafe(disk)]
         if unsafe:
             return Wait(f"{self.node} is not restarted while {'; '.join(unsafe)}")
+        if facts.quorum_reason:
+            return Wait(f"{self.node} is not restarted: {facts.quorum_reason}")
         if facts.manual_maintenance and not facts.in_maintenance:
             return Act(EnterMaintenance(self.node), "on this version of Windows pausing does not protect the disks")
         why = "a restart is needed to finish what was installed, and no role runs on it"
@@ -162,10 +177,15 @@ class Restart(NodeStep[RestartFacts]):
                 gate = custody_decision(facts.custody, "restarting") or lock_decision(facts.custody.lock, self.name)
                 if gate:
                     return gate
+                if facts.quorum_reason:
+                    return Wait(
+                        f"{name} is not told to restart again: {facts.quorum_reason}", None, deadline, wait.on_deadline
+                    )
                 why = f"{show_duration(now - order.ordered_at)} after the order it answers with its old boot time"
                 return Act(RestartNode(name, order.boot_time_before, why), why)
             return wait
-        kept_out = facts.node is not None and bool(facts.node.kept_out)
+        # A node that is kept out or was evicted never gets ready: that it restarted goes on record before the step ends over it.
+        kept_out = facts.node is None or bool(facts.node.kept_out)
         up_again = answer.runs("ClusSvc") and facts.node is not None and facts.node.state is NodeState.PAUSED
         if not kept_out and (not up_again or answer.runs("TrustedInstaller")):
             return wait

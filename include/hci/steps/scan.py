@@ -70,6 +70,8 @@ def _done(node: str, scan: NodeScan) -> Done:
         {
             "node": node,
             "updates": [{"update_id": item.update_id, "title": item.title, "kb": item.kb} for item in updates],
+            "reasons": dict(scan.selection.reasons),
+            "superseded": [item.update.update_id for item in excluded if item.is_superseded],
             "excluded": {item.update.update_id: f"{item.update.label}: {item.why}" for item in excluded},
             "build": str(scan.version.build),
             "restart_pending": scan.restart_pending,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,7 +10,7 @@ from include.hci.cluster.facade import Cluster
 from include.hci.cluster.machine import WindowsVersion, get_services, get_windows_version
 from include.hci.cluster.updater import CauProviderUpdater, NodeUpdater
 from include.hci.cluster.updates import Update, UpdateResult
-from include.hci.policy.selection import Selection, feature_criteria, select_updates
+from include.hci.policy.selection import Selection, installed_criteria
 from include.hci.powershell.errors import CommandFailed, RemotingError
 from include.hci.powershell.records import ErrorRecord
 from include.hci.report import events as ev
@@ -18,6 +19,7 @@ from include.hci.report.values import ExcludedUpdate, UpdateRef
 from include.hci.report.values import UpdateResult as ReportedResult
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Scene
+from include.hci.steps.offer import read_offer
 
 
 class UpdaterUnusable(RemotingError):
@@ -71,7 +73,7 @@ def node_updater(cluster: Cluster, context: StepContext, node: str) -> NodeUpdat
 
 @dataclass(frozen=True, slots=True)
 class ScanNode:
-    """Scan ``node``; feature updates are told apart by a second scan for their category."""
+    """Scan ``node``; what it gets of that is for the run's rules to say."""
 
     context: StepContext
     node: str
@@ -89,31 +91,34 @@ class ScanNode:
         probe = updater.probe()
         if not probe.usable:
             raise UpdaterUnusable(probe.why, node=self.node)
-        criteria = self.context.options.query_string
-        offered = updater.scan(criteria)
-        features = updater.scan(feature_criteria(criteria)) if offered else ()
+        today = scene.clock().date()
+        offered, selection = read_offer(updater, self.context.options, self.context.first_seen, today)
         pending = updater.restart_needed()
         shell = scene.cluster.on(self.node)
         version = get_windows_version(shell)
         servicing = any(service.is_running for service in get_services(shell, ("TrustedInstaller",)))
-        if self.release:
-            updater.release()
-        selection = select_updates(criteria, offered, features)
         if self.step == "scan":
             chosen = ev.NodeUpdaterChosen(node=self.node, updater=updater.name, why=probe.why)
             scene.record.add(chosen, scene.clock())
-        if self.step != "scan":
-            settle_installs(scene, self.node, self.step, offered)
+        else:
+            settle_installs(scene, self.node, self.step, offered, updater)
+        if self.release:
+            updater.release()
         event = ev.Scanned(
             step=self.step,
             node=self.node,
             updates=refs(selection.updates),
             excluded=tuple(
                 ExcludedUpdate(
-                    update_id=item.update.update_id, kb=item.update.kb, title=item.update.title, why=item.why
+                    update_id=item.update.update_id,
+                    kb=item.update.kb,
+                    title=item.update.title,
+                    why=item.why,
+                    superseded=item.is_superseded,
                 )
                 for item in selection.excluded
             ),
+            reasons=dict(selection.reasons),
             build=str(version.build),
             restart_pending=pending,
         )
@@ -242,27 +247,42 @@ def lost_installs(record: RunRecord, node: str) -> tuple[LostInstall, ...]:
     return tuple(open_ones)
 
 
-def settle_installs(scene: Scene, node: str, step: ev.StepName, offered: tuple[Update, ...]) -> None:
-    """Put on record what a scan tells of lost installs: an update that is no longer offered has been installed.
+def settle_installs(
+    scene: Scene, node: str, step: ev.StepName, offered: tuple[Update, ...], updater: NodeUpdater
+) -> None:
+    """Put on record what the node tells of lost installs: an update that it has installed and offers no longer.
 
-    Such an event has no ``restart_needed``, which only the install's own answer can tell.
+    That an update is no longer offered proves nothing by itself: another one may have replaced it meanwhile. Such an event has no
+    ``restart_needed``, which only the install's own answer can tell.
     """
     still = {update.update_id.lower() for update in offered}
-    for install in lost_installs(scene.record, node):
+    lost = lost_installs(scene.record, node)
+    gone = {update.update_id.lower() for install in lost for update in install.updates} - still
+    there = _installed(updater, gone) if gone else frozenset()
+    for install in lost:
         results = tuple(
             ReportedResult(
                 update_id=update.update_id,
                 kb=update.kb,
                 title=update.title,
                 result="succeeded",
-                meaning="its own answer was lost; a later scan does not offer it any more",
+                meaning="its own answer was lost; a later scan finds it installed",
             )
             for update in install.updates
-            if update.update_id.lower() not in still
+            if update.update_id.lower() in there
         )
         if results:
             done = ev.InstallFinished(step=step, node=node, install_pass=install.number, results=results)
             scene.record.add(done, scene.clock())
+
+
+def _installed(updater: NodeUpdater, update_ids: Collection[str]) -> frozenset[str]:
+    """Return which of the updates are installed; what the node does not say stays unknown."""
+    try:
+        found = updater.scan(installed_criteria(update_ids))
+    except (CommandFailed, ValueError):
+        return frozenset()
+    return frozenset(update.update_id.lower() for update in found) & frozenset(update_ids)
 
 
 def raise_busy(node: str, results: tuple[UpdateResult, ...]) -> None:

@@ -120,6 +120,9 @@ async def _updates(call: Call, target: LockInstance, name: str, arguments: dict[
     if found and world.rig.take("scan-empty", node.name):
         found = []
     if name == "ScanUpdates":
+        there = world.updates.record(node).installed
+        offered = [each.update_id for each in found if each.update_id not in there]
+        world.emit("update.offered", node, {"node": node.name, "orchestrator": target.guid, "update_ids": offered})
         infos = [_info(call, "MSFT_CAU_ScanUpdateInfo", each.update_id, each.title, each.description) for each in found]
         call.sink.output(_result(call, {"Info": infos}, UInt32(0)))
         return

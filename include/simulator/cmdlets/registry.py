@@ -35,6 +35,7 @@ MODULES = (
     "cluster_whole",
     "cluster_validation",
     "hyperv",
+    "hyperv_media",
     "services",
     "item_properties",
     "firewall",

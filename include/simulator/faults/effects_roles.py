@@ -30,6 +30,20 @@ def block_vm(world: World, node: Node | None, details: Details) -> Undo | None:
     return together(undone)
 
 
+@effect("insert-disc", "path")
+def insert_disc(world: World, node: Node | None, details: Details) -> Undo | None:
+    """Attach an image to one running virtual machine of the node, the one that ``block-vm`` takes."""
+    undone: list[Undo] = []
+    for target in targets(world, node):
+        group = next(iter(_running(world, target)), None)
+        if group is None:
+            if node is not None:
+                raise CannotStrike(f"Node {target.name} runs no virtual machine that could hold a disc.")
+            continue
+        undone.append(_hold(world, group, "disc", str(details["path"])))
+    return together(undone)
+
+
 def _hold(world: World, group: Group, what: str, value: object) -> Undo:
     vm = group.vm
     return world.faults.layers.put((group.name, what), getattr(vm, what), value, lambda each: setattr(vm, what, each))

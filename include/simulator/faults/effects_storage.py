@@ -68,6 +68,7 @@ def single_copy_volume(world: World, node: Node | None, details: Details) -> Und
     def undo() -> None:
         if disk in world.storage.virtual_disks:
             world.storage.virtual_disks.remove(disk)
+            world.emit("disk.removed", None, {"virtual_disk": disk.name})
             world.repairs.plan()
 
     return undo

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -200,9 +201,12 @@ class FaultEngine:
         detail = {"fault": row.id, "node": target.name if target else None, "what": row.what}
         self._world.emit("fault.injected", target, detail)
         try:
-            for effect in row.effects:
-                undo = effects()[str(effect["effect"])].apply(self._world, target, {**effect, **injection.overrides})
-                injection.undo.extend([undo] if undo else [])
+            with self._blamed(row.id):
+                for effect in row.effects:
+                    undo = effects()[str(effect["effect"])].apply(
+                        self._world, target, {**effect, **injection.overrides}
+                    )
+                    injection.undo.extend([undo] if undo else [])
         except CannotStrike as reason:
             if injection.schedule == Schedule():
                 raise
@@ -231,8 +235,18 @@ class FaultEngine:
         node = injection.struck or injection.node
         self._world.emit("fault.healed", node, {"fault": injection.row.id, "node": node.name if node else None})
         undo, injection.undo = list(reversed(injection.undo)), []
-        for each in undo:
-            each()
+        with self._blamed(injection.row.id):
+            for each in undo:
+                each()
+
+    @contextmanager
+    def _blamed(self, fault: str) -> Iterator[None]:
+        """Let the journal name ``fault`` with every event that comes about meanwhile."""
+        before, self._world.fault = self._world.fault, fault
+        try:
+            yield
+        finally:
+            self._world.fault = before
 
     def _check(self, row: FaultRow, overrides: Mapping[str, object]) -> None:
         from include.simulator.faults.registry import parameters

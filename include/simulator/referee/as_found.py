@@ -38,10 +38,11 @@ def check(history: History, ledger: Ledger, report: Mapping[str, Any] | None = N
     """Return everything that was changed and not put back.
 
     A machine that is down at the end cannot be put in order, what was tried and refused was not forgotten, and leaving
-    maintenance mode takes a while. A node that is left paused on purpose, or is out of the cluster, is named in the report.
+    maintenance mode takes a while. A node that is left paused on purpose, or is out of the cluster, is named in the report, and
+    so is a lock that the run could not reach any more, with the command that removes it.
     """
     end = history.frames[-1].after if history.frames else None
-    named = _left(report or {})
+    named, locks = _left(report or {}), _locks_left(report or {})
     undoing = _undoing(history)
     found = []
     for change in ledger.left():
@@ -51,6 +52,8 @@ def check(history: History, ledger: Ledger, report: Mapping[str, Any] | None = N
         if not belongs(change) or (node is not None and not node.up):
             continue
         if place.lower() in named and (kind in _OWNED_UP or away):
+            continue
+        if kind == "lock" and (place.lower(), change.key[2].lower()) in locks:
             continue
         if any(each.undoes(change) for each in undoing):
             continue
@@ -110,6 +113,16 @@ def sentence(change: Change) -> str:
 def _left(report: Mapping[str, Any]) -> frozenset[str]:
     items: Iterable[Any] = report.get("left") or ()
     return frozenset(str(item["node"]).lower() for item in items if isinstance(item, dict) and item.get("node"))
+
+
+def _locks_left(report: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return the locks, by node and class, for which the report gives the command that removes them."""
+    return frozenset(
+        (str(item["node"]).lower(), cls.lower())
+        for item in report.get("left") or ()
+        if isinstance(item, dict) and item.get("node")
+        for cls in re.findall(r"MSFT_CAU\w+", str(item.get("command")))
+    )
 
 
 @dataclass(frozen=True, slots=True)

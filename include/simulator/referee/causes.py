@@ -73,7 +73,7 @@ class Causes:
 
     def of(self, entry: Entry) -> str | None:
         """Return the account whose command brought the event about, or None where the world did it."""
-        if entry.op not in CAUSES:
+        if entry.op not in CAUSES or entry.detail.get("fault"):
             return None
         target = _short(str(entry.detail.get("node") or entry.detail.get("machine") or entry.node or "")) or ""
         by = entry.detail.get("by")

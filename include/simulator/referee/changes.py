@@ -157,6 +157,10 @@ def _disk_health(view: ClusterView, entry: Entry, detail: Detail) -> ClusterView
     return replace(view, disks={**view.disks, detail["virtual_disk"]: detail["health"]})
 
 
+def _disk_removed(view: ClusterView, entry: Entry, detail: Detail) -> ClusterView:
+    return replace(view, disks={name: health for name, health in view.disks.items() if name != detail["virtual_disk"]})
+
+
 def _repair(view: ClusterView, entry: Entry, detail: Detail) -> ClusterView:
     job = str(detail["job"])
     return view if view.jobs.get(job) == detail["state"] else replace(view, jobs={**view.jobs, job: detail["state"]})
@@ -200,6 +204,7 @@ CHANGES: Mapping[str, Callable[[ClusterView, Entry, Detail], ClusterView]] = {
     "group.state": _group_state,
     "vm.state": _vm_state,
     "disk.health": _disk_health,
+    "disk.removed": _disk_removed,
     "repair.state": _repair,
     "lock.taken": _lock_taken,
     "lock.released": _lock_gone,

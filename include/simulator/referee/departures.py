@@ -43,7 +43,7 @@ def departures(history: History) -> Iterator[Departure]:
     for frame in history.of("node.state", "node.power", "node.restart"):
         name = frame.detail["node"]
         order = frame.after.ordered.get(name) or frame.before.ordered.get(name)
-        if order is None or not history.blames(order.actor):
+        if order is None or not history.blames(order.actor) or frame.is_fault:
             continue
         was, now = frame.before.nodes.get(name), frame.after.nodes.get(name)
         restart = frame.entry.op == "node.restart" and bool(frame.detail.get("ordered"))

@@ -16,7 +16,8 @@ def check(history: History) -> list[Violation]:
     for frame in history.of("node.restart", "command"):
         name, actor = _ordered_down(frame)
         roles = frame.before.online_on(name) if name else []
-        if not name or not roles or not history.blames(actor) or RESTART_WITH_ROLES in frame.before.rules.permissions:
+        allowed = frame.is_fault or RESTART_WITH_ROLES in frame.before.rules.permissions
+        if not name or not roles or not history.blames(actor) or allowed:
             continue
         shown = ", ".join(roles[:3]) + (f" and {len(roles) - 3} more" if len(roles) > 3 else "")
         found.append(violation(NAME, frame.entry, name, f"{name} was told to restart while it owned {shown}."))

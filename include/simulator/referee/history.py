@@ -10,6 +10,7 @@ from include.simulator.journal import Entry
 from include.simulator.referee.causes import Causes
 from include.simulator.referee.changes import asked_guid, step
 from include.simulator.referee.orders import is_looking
+from include.simulator.referee.readings import Reading, Readings, what_is_read
 from include.simulator.referee.view import ClusterView
 
 #: What restarts nodes by itself; no coordinator answers for it.
@@ -32,10 +33,15 @@ class Frame:
         """What the entry says."""
         return self.entry.detail
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether a fault brought it about, or the end of one."""
+        return bool(self.entry.detail.get("fault"))
+
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The frames of a journal; commands that only look are left out.
+    """The frames of a journal; commands that only look are left out, what they read is in ``readings``.
 
     ``actors`` are the accounts that are judged, none meaning everybody; ``guids`` the ids under which they asked for the lock.
     """
@@ -43,6 +49,7 @@ class History:
     frames: tuple[Frame, ...]
     actors: frozenset[str] = frozenset()
     guids: frozenset[str] = frozenset()
+    readings: Readings = field(default_factory=Readings)
     _by_op: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def of(self, *ops: str) -> list[Frame]:
@@ -58,8 +65,14 @@ class History:
         """Tell whether what ``actor`` did is judged; what nobody can be named for is."""
         return actor is None or self.is_run(actor)
 
+    def seen(self, machine: str, what: str) -> list[int]:
+        """Return when those who are judged read ``what`` of ``machine``, as places in the journal."""
+        return self.readings.of(machine, what, self.actors)
+
     def installs(self, frame: Frame) -> bool:
         """Tell whether the installation of ``frame`` is one that those who are judged began."""
+        if frame.is_fault:
+            return False
         orchestrator = str(frame.detail.get("orchestrator") or "").lower()
         askers = frame.before.guids.get(orchestrator)
         return orchestrator not in _OTHER_INSTALLERS and (not askers or any(self.blames(asker) for asker in askers))
@@ -75,12 +88,15 @@ def read(entries: Iterable[Entry], report: Mapping[str, Any] | None = None) -> H
     """Return the history that ``entries`` tell.
 
     Judged are the accounts that asked for the run's lock: with a ``report`` that names its lock those that asked for that one,
-    without any request for a lock all that changed anything.
+    without any request for a lock all that changed anything, and else all that gave any command.
     """
     frames: list[Frame] = []
     by_op: dict[str, list[int]] = {}
     asked: dict[str, set[str]] = {}
     changing: set[str] = set()
+    looking: set[str] = set()
+    asks: dict[str, tuple[str, str]] = {}
+    readings: list[Reading] = []
     view, causes = ClusterView(), Causes()
     for entry in entries:
         op = entry.op
@@ -88,6 +104,9 @@ def read(entries: Iterable[Entry], report: Mapping[str, Any] | None = None) -> H
         if op == "command":
             if entry.status == "invoke":
                 if is_looking(entry.detail):
+                    looking.add(entry.actor)
+                    if (what := what_is_read(entry.detail)) and entry.node:
+                        asks[str(entry.detail.get("activity"))] = (entry.node, what)
                     continue
                 causes.begin(entry)
                 changing.add(entry.actor)
@@ -95,6 +114,9 @@ def read(entries: Iterable[Entry], report: Mapping[str, Any] | None = None) -> H
                 if guid:
                     asked.setdefault(guid, set()).add(entry.actor)
             elif causes.end(entry) is None:
+                asked_for = asks.pop(str(entry.detail.get("activity")), None)
+                if asked_for and entry.status == "ok":
+                    readings.append(Reading(entry.seq, entry.actor, *asked_for))
                 continue
         else:
             by = causes.of(entry)
@@ -104,5 +126,6 @@ def read(entries: Iterable[Entry], report: Mapping[str, Any] | None = None) -> H
         view = following
     named = str(((report or {}).get("lock") or {}).get("guid") or "").lower()
     guids = {named} if named in asked else set(asked)
-    actors = frozenset(actor for guid in guids for actor in asked[guid]) or frozenset(changing)
-    return History(tuple(frames), actors, frozenset(guids), {op: tuple(places) for op, places in by_op.items()})
+    actors = frozenset(actor for guid in guids for actor in asked[guid]) or frozenset(changing or looking)
+    places = {op: tuple(found) for op, found in by_op.items()}
+    return History(tuple(frames), actors, frozenset(guids), Readings(tuple(readings)), places)

@@ -180,12 +180,16 @@ def _role_changes(detail: Mapping[str, Any]) -> Iterator[tuple[Key, object, obje
 
 
 def _ours(history: History, frame: Frame) -> bool:
+    if frame.is_fault:
+        return False
     if frame.entry.op == "node.state":
         node = str(frame.detail["node"])
         if frame.detail["state"] == "Up":  # back from wherever it was, if somebody resumed it
             return history.is_run(frame.by)
         order = frame.before.ordered.get(node)
         return order is not None and order.kind in (DRAIN, CLUSTER) and history.is_run(order.actor)
+    if frame.entry.op == "maintenance" and frame.detail.get("by") == "resume" and not frame.detail["on"]:
+        return False  # Windows takes any node's disks out when it is resumed, whoever had put them in
     if frame.entry.op == "lock.taken":
         return str(frame.detail["guid"]).lower() in history.guids
     if frame.entry.op == "vm.state" and frame.by is None:

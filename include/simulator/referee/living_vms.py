@@ -36,6 +36,8 @@ def check(history: History) -> list[Violation]:
 
 def is_ordered(history: History, frame: Frame) -> bool:
     """Tell whether somebody who is judged made the virtual machine of ``frame`` stop."""
+    if frame.is_fault:
+        return False
     if frame.by is not None:
         return history.is_run(frame.by)
     before, reason = frame.before, str(frame.detail.get("reason", "")).lower()

@@ -40,7 +40,7 @@ class Vm:
     """A virtual machine.
 
     ``state`` is Running, Off, Saved or PausedCritical (its storage is out of reach); ``blocked`` says why it cannot migrate;
-    ``version`` is that of its configuration.
+    ``version`` is that of its configuration, ``disc`` the image in its DVD drive, a path.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Vm:
     id: uuid.UUID
     blocked: str = ""
     version: str = ""
+    disc: str = ""
 
 
 @dataclass(slots=True, eq=False)

@@ -85,11 +85,12 @@ def read(text: str) -> Definition:
     principal = root.find(f"{NAMESPACE}Principals/{NAMESPACE}Principal")
     settings = root.find(f"{NAMESPACE}Settings")
     information = root.find(f"{NAMESPACE}RegistrationInfo")
+    triggers = root.find(f"{NAMESPACE}Triggers")
     user = _text(principal, "UserId") or _text(principal, "GroupId") or SYSTEM
     system = is_system(user)
     return Definition(
         actions,
-        tuple(_trigger(each) for each in root.find(f"{NAMESPACE}Triggers") or ()),
+        tuple(_trigger(each) for each in (() if triggers is None else triggers)),
         SYSTEM if system else user,
         "ServiceAccount" if system else _text(principal, "LogonType") or "InteractiveToken",
         {"HighestAvailable": "Highest"}.get(_text(principal, "RunLevel"), "Limited"),

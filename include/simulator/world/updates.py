@@ -274,7 +274,8 @@ class Updates:
         node, record = operation.node, self.record(operation.node)
         hresult = self._failure(operation, update)
         code = FAILED if hresult else SUCCEEDED
-        if code == SUCCEEDED and operation.kind == "install" and not self._prepared("install-lies", node, update):
+        lies = code == SUCCEEDED and operation.kind == "install" and bool(self._prepared("install-lies", node, update))
+        if code == SUCCEEDED and operation.kind == "install" and not lies:
             record.installed[update.update_id] = not update.needs_restart
             record.installed_at[update.update_id] = self._world.now
             if update.needs_restart:
@@ -291,6 +292,8 @@ class Updates:
             "hresult": f"0x{hresult:08X}",
             "orchestrator": operation.orchestrator,
         }
+        if lies:
+            detail["applied"] = False  # the node says that it is installed, and it is not
         self._world.emit("update.installed" if operation.kind == "install" else "update.downloaded", node, detail)
         self._next(operation)
 

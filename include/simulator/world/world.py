@@ -74,6 +74,8 @@ class World:
         self._on_wire_fault: list[Callable[[str, str, dict[str, object]], None]] = []
         self._on_event: list[Callable[[str, str | None, Mapping[str, object]], None]] = []
         self._silent = True
+        #: The fault whose effects are being brought about or taken back right now.
+        self.fault: str | None = None
         self.nodes = [self._make_node(number, node) for number, node in enumerate(spec.nodes, 1)]
         self.management_host = self._make_host()
         self.machines: dict[str, Machine] = {machine.name: machine for machine in (*self.nodes, self.management_host)}
@@ -180,7 +182,9 @@ class World:
         if self._silent:
             return
         name = node.name if node else None
-        self._journal.event(op, name, detail)
+        self._journal.event(
+            op, name, {**detail, "fault": self.fault} if self.fault and "fault" not in detail else detail
+        )
         for listener in list(self._on_event):
             listener(op, name, detail)
 

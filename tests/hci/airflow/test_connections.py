@@ -3,9 +3,17 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include.hci.airflow import connections
-from include.hci.airflow.connections import ConnectionUnusable, load, load_async, node_settings
+from include.hci.airflow.connections import (
+    ConnectionUnusable,
+    load,
+    load_async,
+    load_management,
+    load_management_async,
+    node_settings,
+)
 from include.hci.settings import ClusterSettings, NodeSettings
 
 
@@ -85,3 +93,53 @@ async def test_a_trigger_looks_a_shared_connection_up_once_and_masks_it(monkeypa
     assert {name: settings.host for name, settings in found.items()} == {"HCI01": "a", "HCI02": "b"}
     assert asked == ["hci"]
     assert "hunter22" in masked
+
+
+def managed(**changes):
+    return ClusterSettings(
+        name="c", nodes=CLUSTER.nodes, management_host=node(name="management host", connection="mgmt", **changes)
+    )
+
+
+@pytest.mark.parametrize(
+    ("extra", "passes"),
+    [
+        ({"auth": "credssp"}, True),
+        ({"auth": "kerberos", "negotiate_delegate": True}, True),
+        ({"auth": "basic"}, True),
+        ({"auth": "ntlm"}, False),
+        ({}, False),
+    ],
+)
+async def test_a_management_host_tells_whether_it_passes_credentials_on(monkeypatch, extra, passes):
+    async def find(conn_id):
+        return connection(host="mgmt01", extra_dejson=extra)
+
+    async def mask(secret):
+        masked.append(secret)
+
+    masked: list[str] = []
+    monkeypatch.setattr(
+        connections.BaseHook, "get_connection", lambda conn_id: connection(host="m", extra_dejson=extra)
+    )
+    monkeypatch.setattr(connections.BaseHook, "aget_connection", find)
+    monkeypatch.setattr(connections, "mask_secret", masked.append)
+    monkeypatch.setattr(connections, "amask_secret", mask)
+    one, other = load_management(managed()), await load_management_async(managed(host="192.0.2.9"))
+    assert (one.host, one.passes_credentials) == ("m", passes)
+    assert (other.host, other.passes_credentials) == ("192.0.2.9", passes)
+    assert masked.count("hunter22") == 2
+
+
+async def test_a_management_host_that_cannot_be_used_is_a_reason_and_no_end(monkeypatch):
+    async def find(conn_id):
+        return connection(conn_type="winrm")
+
+    def missing(conn_id):
+        raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
+
+    monkeypatch.setattr(connections.BaseHook, "get_connection", missing)
+    monkeypatch.setattr(connections.BaseHook, "aget_connection", find)
+    assert "`mgmt` isn't defined" in load_management(managed())
+    assert "is of type 'winrm'" in await load_management_async(managed())
+    assert load_management(CLUSTER) is await load_management_async(CLUSTER) is None

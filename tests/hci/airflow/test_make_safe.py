@@ -3,6 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow import make_safe
@@ -31,7 +32,7 @@ def alive(monkeypatch):
 
 
 def context(run_type="scheduled", run_id="safe"):
-    run = SimpleNamespace(run_type=run_type, run_after=now(), triggering_user_name=None)
+    run = SimpleNamespace(run_type=run_type, run_after=now(), triggering_user_name=None, clear_number=0)
     return {"run_id": run_id, "params": {}, "ti": SimpleNamespace(try_number=1), "dag_run": run}
 
 
@@ -101,6 +102,8 @@ def test_what_was_left_to_a_person_is_taken_up_again_only_by_hand(alive):
     with pytest.raises(AirflowSkipException):
         find()
     assert find("manual") == ["left"]
+    # What a task is given says something else when it is made a text.
+    assert find(DagRunType.MANUAL) == ["left"]
 
 
 def test_a_dead_run_is_ended_with_its_own_record_lock_and_options():

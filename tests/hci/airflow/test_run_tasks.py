@@ -5,10 +5,12 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow import run_tasks
 from include.hci.airflow.events import Ended
+from include.hci.airflow.open_runs import open_runs
 from include.hci.airflow.run_tasks import ConcludeOperator, PlanOperator, ReadinessOperator, ReportOperator
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import keep_plan, now, read_plan
@@ -40,7 +42,7 @@ IDLE = PlannedNode("HCI01")
 
 def context(scans=(), **changes):
     ti = SimpleNamespace(try_number=1, xcom_pull=lambda **arguments: list(scans))
-    run = SimpleNamespace(run_type="manual", run_after=now(), triggering_user_name="ops")
+    run = SimpleNamespace(run_type="manual", run_after=now(), triggering_user_name="ops", clear_number=0)
     return {"run_id": "run", "params": {}, "ti": ti, "dag_run": run} | changes
 
 
@@ -48,11 +50,59 @@ def report_of(record):
     return json.loads(record.storage.read("report.json"))
 
 
-def test_a_run_that_missed_its_window_touches_nothing(record):
-    run = SimpleNamespace(run_type="scheduled", run_after=now() - timedelta(hours=9), triggering_user_name=None)
+def late_context(run_type, clear_number=0, **late):
+    run = SimpleNamespace(
+        run_type=run_type, run_after=now() - timedelta(**late), triggering_user_name=None, clear_number=clear_number
+    )
+    ti = SimpleNamespace(get_previous_dagrun=lambda: SimpleNamespace(logical_date=now() - timedelta(days=30)))
+    return context(dag_run=run, ti=ti)
+
+
+@pytest.mark.parametrize("run_type", [DagRunType.SCHEDULED, "scheduled"])
+def test_a_run_that_missed_its_window_touches_nothing_and_its_report_says_why(record, monkeypatch, run_type):
+    monkeypatch.setattr(run_tasks.StepOperator, "execute", lambda self, context: pytest.fail("It was begun."))
+    late = late_context(run_type, hours=9)
+    for _ in range(2):  # Airflow may give the task to a worker twice
+        with pytest.raises(AirflowSkipException, match="missed"):
+            ReadinessOperator(task_id="readiness", cluster="demo").execute(late)
+    assert [entry.event.event for entry in record.events()] == ["run_started", "window_missed"]
+    assert record.last(ev.RunStarted).event.started_by == "scheduled"
+    assert [run.run_id for run in open_runs("demo")] == ["run"]
     with pytest.raises(AirflowSkipException, match="missed"):
-        ReadinessOperator(task_id="readiness", cluster="demo").execute(context(dag_run=run))
-    assert record.events() == ()
+        PlanOperator(task_id="plan", cluster="demo").execute(late)
+    ReportOperator(task_id="report", cluster="demo").execute(late)
+    report = report_of(record)
+    assert report["outcome"] == "missed"
+    assert "began 9 h late" in report["headline"]
+    page = record.storage.read("report.html")
+    assert "Missed its window" in page
+    assert "began 9 h late" in page
+    assert open_runs("demo") == ()
+
+
+@pytest.mark.parametrize(
+    "late", [late_context(DagRunType.SCHEDULED, minutes=5), late_context(DagRunType.MANUAL, hours=9)]
+)
+def test_a_run_that_is_in_time_begins(record, monkeypatch, late):
+    begun = []
+    monkeypatch.setattr(run_tasks.StepOperator, "execute", lambda self, context: begun.append(self.task_id))
+    ReadinessOperator(task_id="readiness", cluster="demo").execute(late)
+    assert begun == ["readiness"]
+    assert record.facts.missed == ""
+
+
+def test_only_a_person_gets_a_run_that_began_in_time_to_begin_again_late(record, monkeypatch):
+    begun = []
+    monkeypatch.setattr(run_tasks.StepOperator, "execute", lambda self, context: begun.append("begun"))
+    readiness = ReadinessOperator(task_id="readiness", cluster="demo")
+    readiness.execute(late_context(DagRunType.SCHEDULED, minutes=5))
+    readiness.execute(late_context(DagRunType.SCHEDULED, clear_number=1, hours=9))
+    assert begun == ["begun", "begun"]
+    with pytest.raises(AirflowSkipException, match="missed"):  # a worker that died, tried again when Airflow was back
+        readiness.execute(late_context(DagRunType.SCHEDULED, hours=9))
+    with pytest.raises(AirflowSkipException, match="missed"):  # what missed its window is triggered anew, not cleared
+        readiness.execute(late_context(DagRunType.SCHEDULED, clear_number=2, hours=9))
+    assert len(begun) == 2
 
 
 def test_a_plan_is_made_once_and_gives_the_nodes_in_order(record, monkeypatch):

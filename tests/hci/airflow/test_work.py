@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from include.hci.airflow import work
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import StepWork, now
+from include.hci.cluster.updates import Update
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.report import events as ev
 from include.hci.settings import RunOptions
@@ -57,3 +58,26 @@ def test_what_a_step_is_doing_comes_from_its_record(opened):
     decided = ev.Decided(step="take_lock", decision="act", why="because", action="take the run lock")
     one.context.record.add(decided, now())
     assert one.acting() == "take the run lock"
+
+
+def test_only_readiness_asks_the_management_host(opened, monkeypatch):
+    asked = []
+
+    def load_management(settings):
+        asked.append(settings.name)
+        return ConnectionSettings(host="mgmt01", auth="negotiate", negotiate_delegate=True)
+
+    monkeypatch.setattr(work.connections, "load_management", load_management, raising=True)
+    assert opened().cluster.management() is None
+    host = StepWork.open("readiness", "demo", "run", OPTIONS).cluster.management()
+    assert (host.shell.settings.host, host.passes_credentials, asked) == ("mgmt01", True, ["demo"])
+    assert work.management_host("no such connection").problem == "no such connection"
+
+
+def test_the_first_sight_of_an_update_is_kept_beside_the_runs_of_the_cluster(opened, tmp_path):
+    update = Update("0fa1201d-4330-4fa8-8ae9-b877473b6441", "Cumulative")
+    day = date(2026, 11, 3)
+    opened().context.first_seen.note((update,), day)
+    again = opened().context.first_seen.note((update,), day + timedelta(days=7))
+    assert again == {update.update_id: day}
+    assert (tmp_path / "demo" / "first-seen+" / f"{update.update_id}.json").exists()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from include.hci.cluster.facade import ManagementHost
 from include.hci.powershell.command import Command, Pipeline, as_pipeline
 from include.hci.powershell.errors import RemotingError
 from include.hci.powershell.psobject import EnumValue, PSObject
@@ -52,8 +53,11 @@ class FakeShell:
 class FakeCluster:
     """A cluster of fake shells; ``any`` is the first node that is not avoided."""
 
-    def __init__(self, shells: Mapping[str, FakeShell], name: str = "HCI-CL01") -> None:
+    def __init__(
+        self, shells: Mapping[str, FakeShell], name: str = "HCI-CL01", host: ManagementHost | None = None
+    ) -> None:
         self.name = name
+        self.host = host
         self.shells = dict(shells)
         self.nodes = tuple(shells)
 
@@ -64,6 +68,9 @@ class FakeCluster:
         return next(
             (shell for name, shell in self.shells.items() if name not in avoid), next(iter(self.shells.values()))
         )
+
+    def management(self) -> ManagementHost | None:
+        return self.host
 
 
 def obj(text: str | None = None, types: tuple[str, ...] = (), **properties: Any) -> PSObject:

@@ -63,7 +63,7 @@ def test_errors_that_every_node_would_give_do_not_fall_over(error):
     assert shells["B"].sent == []
 
 
-@pytest.mark.parametrize("error", [OutcomeUnknown("cut"), code(5073), ConnectionLost("cut")])
+@pytest.mark.parametrize("error", [OutcomeUnknown("cut"), code(5073), code(1722), ConnectionLost("cut")])
 def test_a_change_that_may_have_begun_is_never_given_to_another_node(error):
     cluster, shells = fleet(A=error, B=[])
     with pytest.raises(RemotingError):
@@ -71,8 +71,9 @@ def test_a_change_that_may_have_begun_is_never_given_to_another_node(error):
     assert shells["B"].sent == []
 
 
-def test_a_change_moves_on_from_a_node_that_was_never_reached():
-    cluster, shells = fleet(A=NodeUnreachable("down"), B=[])
+@pytest.mark.parametrize("error", [NodeUnreachable("down"), code(1753)])
+def test_a_change_moves_on_from_a_node_that_cannot_have_begun_it(error):
+    cluster, shells = fleet(A=error, B=[])
     cluster.any().run(CHANGE)
     assert shells["B"].lines == ["Suspend-ClusterNode -Name 'B'"]
 

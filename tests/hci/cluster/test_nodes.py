@@ -10,6 +10,7 @@ from include.hci.cluster.nodes import (
     get_cluster_resources,
     get_cluster_shared_volume_states,
     get_cluster_shared_volumes,
+    get_volumes_in_backup,
     resume_cluster_node,
     suspend_cluster_node,
 )
@@ -130,6 +131,16 @@ def test_cluster_resources_quorum_and_shared_volumes_are_read():
     )
     assert get_cluster_quorum(shell).resource == "Cloud Witness"
     assert get_cluster_shared_volumes(shell)[0].state == "Online"
+
+
+def test_a_volume_in_backup_is_named_as_its_folder():
+    infos = [
+        obj(FriendlyVolumeName="C:\\ClusterStorage\\Volume1", BackupState="VolumeBackupInProgress"),
+        obj(FriendlyVolumeName="C:\\ClusterStorage\\Volume2", BackupState=0),
+    ]
+    shell = FakeShell({"Select-Object": infos})
+    assert get_volumes_in_backup(shell) == ("C:\\ClusterStorage\\Volume1",)
+    assert shell.lines == ["Get-ClusterSharedVolume | Select-Object -ExpandProperty 'SharedVolumeInfo'"]
 
 
 def test_pausing_and_resuming_name_the_node_and_do_not_wait():

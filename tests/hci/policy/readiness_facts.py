@@ -37,6 +37,7 @@ FINE = ReadinessFacts(
     cau_run=CauRunState("RunNotInProgress"),
     restart_keys=dict.fromkeys(NAMES, PendingRestart()),
     volume_access=tuple(VolumeAccess("V1", name, "FileSystemRedirected", ("FileSystemReFs",)) for name in NAMES),
+    volumes_in_backup=(),
     virtual_machines=(VirtualMachine("VM1", "HCI01", "Running", True, 8 * GIB, ("Ok",)),),
     media=(DvdDrive("VM1", "None"),),
     memory=dict.fromkeys(NAMES, NodeMemory(64 * GIB, 32 * GIB)),

@@ -138,10 +138,19 @@ def test_what_was_asked_for_and_not_answered_is_unknown(subject, ids):
         assert check.remediation
 
 
-def test_a_known_problem_counts_more_than_what_was_not_read():
-    facts = replace(FINE, storage=StorageFacts(), unread=(Unread("storage", "no answer"),))
+@pytest.mark.parametrize(
+    ("node", "status", "evidence"),
+    [
+        ("HCI02", Status.FAILED, "no virtual disk is to be seen"),
+        ("", Status.UNKNOWN, "could not be read: no answer"),
+    ],
+)
+def test_a_known_problem_counts_more_than_a_silent_node_and_nothing_is_known_of_what_was_never_read(
+    node, status, evidence
+):
+    facts = replace(FINE, storage=StorageFacts(), unread=(Unread("storage", "no answer", node),))
     (storage,) = [check for check in check_readiness(facts, RULES) if check.id == "storage"]
-    assert (storage.status, storage.evidence) == (Status.FAILED, "no virtual disk is to be seen")
+    assert (storage.status, storage.evidence) == (status, evidence)
 
 
 def test_each_check_says_how_long_its_reading_took():

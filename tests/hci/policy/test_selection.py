@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from include.hci.cluster.updates import Update
 from include.hci.policy.selection import (
     feature_criteria,
+    installed_criteria,
     select_updates,
     split_clauses,
     with_conditions,
@@ -95,3 +96,9 @@ def test_joining_and_splitting_are_inverse(clauses):
 @given(st.lists(_CLAUSE, min_size=1, max_size=5))
 def test_every_clause_ends_with_the_condition(clauses):
     assert all(clause.endswith(" and X=1") for clause in split_clauses(with_conditions(" or ".join(clauses), ("X=1",))))
+
+
+def test_what_is_installed_is_asked_for_by_id_whether_or_not_a_restart_is_owed():
+    assert installed_criteria((B, A.upper(), A)) == " or ".join(
+        f"UpdateID='{update_id}' and {state}" for update_id in (A, B) for state in ("IsInstalled=1", "RebootRequired=1")
+    )

@@ -14,6 +14,7 @@ from include.hci.policy.update_rules import (
     category_criteria,
     first_sight,
     judge_updates,
+    mark_superseded,
     select_by_rules,
     superseded_by_title,
 )
@@ -196,3 +197,25 @@ def test_every_update_is_either_installed_or_barred_from_the_criteria(updates, r
     out = {item.update.update_id for item in selection.excluded}
     assert {each.update_id for each in selection.updates} | out == {each.update_id for each in updates}
     assert all((each.update_id in selection.criteria) == (each.update_id in out) for each in updates)
+
+
+@pytest.mark.parametrize(
+    ("rules", "superseded"),
+    [
+        ({}, {PREVIEW.update_id}),
+        ({"reject_kbs": [CUMULATIVE.kb]}, set()),
+        ({"accept_kbs": [PREVIEW.kb]}, set()),
+        ({"minimum_age_days": 7}, set()),
+    ],
+)
+def test_only_what_is_installed_itself_replaces_anything(rules, superseded):
+    seen = {each.update_id: TODAY - timedelta(days=1 if each is CUMULATIVE else 30) for each in ALL}
+    given = Offer(ALL, feature_ids=frozenset({FEATURE.update_id}), first_seen=seen)
+    chosen = UpdateSelection.model_validate(rules)
+    assert set(mark_superseded(given, chosen, TODAY).superseded) == superseded
+
+
+def test_the_selection_gives_the_reason_for_each_update_and_tells_the_superseded_apart():
+    selection = select_by_rules("A=0", mark_superseded(offer(), UpdateSelection(), TODAY), UpdateSelection(), TODAY)
+    assert set(selection.reasons) == {each.update_id for each in selection.updates}
+    assert [item.update for item in selection.excluded if item.is_superseded] == [PREVIEW]

@@ -280,9 +280,14 @@ def test_a_refused_pause_took_nothing_out_of_service():
 def test_a_refusal_before_anything_was_touched_says_why():
     night = Night()
     checks = (
-        Check(name="lock", status="passed", message="free"),
+        Check(id="lock", status="passed", evidence="free"),
         Check(
-            name="quorum", status="refused", message="Losing one node would lose quorum.", next_action="Add a witness."
+            id="quorum",
+            status="failed",
+            severity="critical",
+            evidence="Losing one node would lose quorum",
+            remediation="Add a witness.",
+            refused=True,
         ),
     )
     night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=NODES))
@@ -303,6 +308,24 @@ def test_a_plan_that_was_refused_is_a_cancelled_run():
     assert (found.outcome, found.headline.split(". ")[-1]) == ("cancelled", "The plan was refused by j.doe.")
     assert found.plan is not None
     assert found.plan.approved_by is None
+
+
+def test_a_run_that_missed_its_window_is_called_so_and_says_why():
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=NODES))
+    night.after(0, ev.WindowMissed(due=START, why="This run was due at 03:00 and began 9 h late."))
+    night.after(1, ev.Concluded(why="The run ended before it took the lock; nothing was changed."))
+    found = report(night)
+    assert (found.outcome, found.headline) == ("missed", "This run was due at 03:00 and began 9 h late.")
+    assert {item.outcome for item in found.nodes} == {"not-started"}
+
+
+def test_a_run_that_failed_before_it_was_cleared_too_late_has_still_failed():
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=NODES))
+    night.after(0, ev.Failed(step="readiness", problem=Problem(title="The storage is not healthy.")))
+    night.after(600, ev.WindowMissed(due=START, why="late"))
+    assert finish(night).outcome == "failed"
 
 
 def test_a_cancelled_run_is_called_so():

@@ -22,6 +22,7 @@ SAMPLES: dict[str, object] = {
     "action": "pause",
     "point": "before-drain",
     "why": "because",
+    "due": datetime(2026, 11, 3, tzinfo=UTC),
     "guid": "g",
     "nodes": ("HCI01",),
     "position": 1,

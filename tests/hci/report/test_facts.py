@@ -72,3 +72,9 @@ def test_a_node_that_was_given_up_is_no_longer_so_in_its_next_turn():
     assert (facts.failed, facts.skipped) == ({"A": "t"}, {"B": "r"})
     again = fold(failed, skipped, *(ev.TurnGiven(node=node, position=1, total=2) for node in "AB"))
     assert (again.failed, again.skipped) == ({}, {})
+
+
+def test_a_missed_window_holds_until_the_run_is_let_begin_after_all():
+    missed = ev.WindowMissed(due=T0, why="9 h late")
+    assert fold(missed).missed == "9 h late"
+    assert fold(missed, ev.ReadinessChecked(checks=())).missed == ""

@@ -43,9 +43,6 @@ OTHER_VALUES: dict[str, Any] = {
     "force_self_update": True,
     "site_aware_updating_order": ["Berlin"],
     "os_rolling_upgrade": True,
-    "updates": {"reject_titles": ["Preview"]},
-    "require_acknowledgement": True,
-    "accepted_warnings": ["same-build"],
     "hooks": [{"when": "node-leaves", "connection": "monitoring", "command": "Set-Maintenance"}],
 }
 

@@ -67,6 +67,8 @@ def test_the_example_shows_every_supported_key():
         "clusters: {a: {nodes: [A1, A2]}, b: {nodes: [{name: B1, port: 5986}, B2], os_version: 2019}}",
         "clusters:\nprofiles:\n",
         "clusters: {a: {nodes: [A1, A2], profile_overrides: {max_failed_nodes: 1, warn_after: null}, schedule: null}}",
+        "clusters: {a: {nodes: [A1, A2], schedule: {cron: 0 1 * * 0, timezone: UTC, start_within: 01:00:00}}}",
+        "clusters: {a: {nodes: [A1, A2], schedule: {timezone: UTC, lines: [{start_date: 2026-03-02 03:00, days_of_week: 4, weeks_of_month: [3]}]}}}",
     ],
 )
 def test_the_schema_accepts_what_is_right(text: str):
@@ -87,6 +89,10 @@ def test_the_schema_accepts_what_is_right(text: str):
         "clusters: {a: {nodes: [A1, A2], profile_overrides: {max_retries_per_node: 65}}}",
         "clusters: {a: {nodes: [A1, A2], profile_overrides: {failback_mode: x}}}",
         "{clusters: {}, profile: {}}",
+        "clusters: {a: {nodes: [A1, A2], schedule: {timezone: UTC}}}",
+        "clusters: {a: {nodes: [A1, A2], schedule: {timezone: UTC, lines: [{days_after_second_tuesday: 28, start_date: 2026-03-02 03:00}]}}}",
+        "clusters: {a: {nodes: [A1, A2], schedule: {timezone: UTC, lines: [{start_date: 2026-03-02 03:00, days_of_week: 128, interval_weeks: 1}]}}}",
+        "clusters: {a: {nodes: [A1, A2], ring_offset_days: 28}}",
     ],
 )
 def test_the_schema_refuses_what_is_wrong(text: str):

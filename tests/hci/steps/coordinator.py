@@ -21,6 +21,7 @@ from include.hci.steps.decisions import Decision, Done, Stop, Wait
 from include.hci.steps.engine import StepRunner, run_step
 from include.hci.steps.factory import make_step
 from include.hci.steps.failures import refused_problem
+from include.hci.steps.first_seen import FirstSeenInMemory
 from include.hci.steps.planning import plan_run
 from tests.hci.steps.simulated import Simulation
 
@@ -48,6 +49,7 @@ class Coordinator:
     deaths: int = 0
     cancellable: bool = False
     patience: timedelta | None = None
+    first_seen: FirstSeenInMemory = field(default_factory=FirstSeenInMemory)
     watch: Callable[[StepName, str | None, Decision], None] = lambda name, node, decision: None
 
     def __post_init__(self) -> None:
@@ -57,7 +59,7 @@ class Coordinator:
 
     @property
     def context(self) -> StepContext:
-        return StepContext(self.cluster.name, self.run_id, self.options, self.record, self.plan)
+        return StepContext(self.cluster.name, self.run_id, self.options, self.record, self.plan, self.first_seen)
 
     def step(self, name: StepName, node: str | None = None, tries: int | None = None) -> Done | Stop:
         """Run one step to its end, trying again after a stop."""

@@ -109,10 +109,11 @@ class CollectingSink:
 
 @dataclass(frozen=True)
 class SimulatedShell:
-    """A Shell on one simulated machine."""
+    """A Shell on one simulated machine; ``delegated``: its session carries the credentials on."""
 
     simulation: Simulation
     host: SimulatedHost
+    delegated: bool = False
 
     def run(
         self,
@@ -130,7 +131,7 @@ class SimulatedShell:
         until = simulation.now() + (timeout or DEFAULT_TIMEOUT)
         strike = self._open(whole, wire, until)
         sink = CollectingSink()
-        session = Session("CORP\\hci-update", "Negotiate", "", "10.0.0.9")
+        session = Session("CORP\\hci-update", "Negotiate", "", "10.0.0.9", delegated=self.delegated)
         work = self.host.invoke(session, (tuple(map(call_of, whole)),), sink)  # type: ignore[arg-type]
         failure: TerminatingError | None = None
         try:

@@ -61,6 +61,17 @@ CLEAN = RunFacts()
         (facts(), "act: Resume-ClusterNode -Name HCI02 -Failback Immediate"),
         (facts(node(UP)), "act: note that HCI02 is Up"),
         (facts(node(PAUSED)), "act: Resume-ClusterNode"),
+        # On these versions the resume takes the disks out; a node that is back without one is left with them.
+        (facts(node(PAUSED), in_maintenance=frozenset({"hci02"})), "act: Resume-ClusterNode"),
+        (facts(node(UP), in_maintenance=frozenset({"hci02"})), "act: Disable-StorageMaintenanceMode"),
+        (
+            facts(
+                node(UP),
+                in_maintenance=frozenset({"hci02"}),
+                tries={f"node {ME}: Resume-ClusterNode -Name HCI02 -Failback Immediate": 1},
+            ),
+            "act: note that HCI02 is Up",
+        ),
         (facts(node(DOWN)), "wait: HCI02 is Down"),
         (facts(node(DOWN), began=NOW - PATIENCE), "act: leave to a person: HCI02 is paused by this run"),
         (facts(node(DOWN), began=NOW - PATIENCE, orders={ME: ORDER}), "wait: told to restart"),
@@ -139,13 +150,14 @@ class Node(LockableShell):
     def __init__(self, name: str, states: dict[str, str]) -> None:
         super().__init__(name, {"MSFT_CAURun": OURS})
         self.states = states
+        self.quarantined: set[str] = set()
         self.replies |= {"Get-ClusterNode": self._nodes, "Resume-ClusterNode": self._resume}
 
     def _nodes(self, pipeline: object) -> object:
         if self.dead:
             return NodeUnreachable("no route", node=self.node)
         return [
-            node_obj(name, state, "Completed" if state == "Paused" else "NotInitiated")
+            node_obj(name, state, "Completed" if state == "Paused" else "NotInitiated", 2 * (name in self.quarantined))
             for name, state in self.states.items()
         ]
 
@@ -197,8 +209,22 @@ def test_a_node_that_stays_down_is_left_and_everything_else_undone():
     assert list(held(cluster)) == [ME]
     assert {stamped.event.what for stamped in record.all_of(ev.Left)} == {
         "HCI02 is paused by this run",
-        "the run lock on HCI02",
+        "the run lock on HCI02, and MSFT_CAUNode of this run if it is there",
     }
+    command = record.all_of(ev.Left)[-1].event.command or ""
+    assert ("-ClassName MSFT_CAURun" in command, "-ClassName MSFT_CAUNode" in command) == (True, True)
+
+
+@pytest.mark.parametrize(("answers", "left"), [(True, {}), (False, {ME: {"MSFT_CAURun": OURS}})])
+def test_a_quarantined_node_that_answers_gives_its_lock_back(answers, left):
+    cluster, record, clock = world(HCI02="Down")
+    for shell in cluster.shells.values():
+        shell.quarantined = {ME}  # type: ignore[attr-defined]
+    cluster.shells[ME].dead = not answers  # type: ignore[attr-defined]
+    end = conclude(cluster, record, clock)
+    assert held(cluster) == left
+    assert end.outcome == ("clean" if answers else "left-work")
+    assert [stamped.event.node for stamped in record.all_of(ev.Left)] == list(left)
 
 
 def test_a_lock_that_cannot_be_removed_is_named_for_each_node():

@@ -87,6 +87,17 @@ def ordered(answer: NodeAnswer, age: float = 3, **changes: Any) -> RestartFacts:
         (calm(disks=(VirtualDisk("V1", "Unhealthy", ("Detached",)),)), "wait: V1 is Unhealthy"),
         (calm(disks=(VirtualDisk("V1", "Warning", ("No Redundancy",)),)), "wait: No Redundancy"),
         (calm(disks=(VirtualDisk("V1", "Warning", ("Degraded", "Incomplete")),)), "act: Restart-Computer"),
+        # A drained node still votes.
+        (
+            calm(quorum_reason="without HCI02 the cluster has 1 of 3 votes"),
+            "wait: HCI02 is not restarted: without HCI02",
+        ),
+        (calm(quorum_reason="1 of 3 votes", manual_maintenance=True), "wait: 1 of 3 votes"),
+        (calm(quorum_reason="1 of 3 votes", install=install(scan=scan())), "done skipped"),
+        (
+            ordered(OLD, age=10, orders=0, custody=custody(), quorum_reason="1 of 3 votes"),
+            "wait: not told to restart again: 1 of 3 votes",
+        ),
         (calm(manual_maintenance=True), "act: Enable-StorageMaintenanceMode"),
         (calm(manual_maintenance=True, in_maintenance=True), "act: Restart-Computer"),
         (calm(node=node(PAUSED, COMPLETED, QUARANTINED)), "stop: quarantined"),
@@ -113,7 +124,8 @@ def ordered(answer: NodeAnswer, age: float = 3, **changes: Any) -> RestartFacts:
         ),
         (ordered(BACK, node=node(JOINING)), "wait: Joining, not Paused yet"),
         (ordered(BACK, node=node(UP)), "wait: Up, not Paused yet"),
-        (ordered(BACK, node=None), "wait: not in the cluster"),
+        (ordered(BACK, node=None), "act: note the restart of HCI02"),
+        (ordered(OLD, node=None), "wait: has not gone down yet"),
         (ordered(BACK), "act: note the restart of HCI02"),
         (ordered(BACK, node=node(PAUSED)), "act: note the restart of HCI02"),
         # A few seconds are a clock that was set, not a restart.

@@ -51,6 +51,7 @@ def shell(name: str, **states: Any) -> FakeShell:
             ),
             "Get-ItemProperty": [obj(CurrentBuild="20348", UBR=2113, ProductName="Windows Server 2022")],
             "Get-Service": [obj(Name="ClusSvc", Status=4), obj(Name="TrustedInstaller", Status=1)],
+            "Get-Volume": [obj(SizeRemaining=40 * 1024**3)],
             "Get-CauRun": ["RunNotInProgress"],
             "Get-CauClusterRole": CommandFailed(
                 [ErrorRecord("The current cluster is not configured with a Cluster-Aware Updating clustered role.")]
@@ -137,7 +138,8 @@ def test_readiness_goes_on_without_caus_tools():
         each.replies["Debug-StorageSubSystem"] = CommandFailed([ErrorRecord("not supported")])
     facts = Readiness(context()).observe(seen)
     assert facts.cau_run is None
-    assert facts.health_faults[0].startswith("the Health Service could not be asked")
+    assert {entry.subject for entry in facts.unread} == {"cau-run", "health"}
+    assert "cau-role" in facts.not_asked
 
 
 def test_draining_is_watched_from_another_node():
@@ -207,7 +209,8 @@ def test_orders_are_open_until_a_restart_was_seen_or_the_node_resumed():
     assert open_orders(record, ME) == ()
 
 
-A, B = UpdateRef(update_id="a"), UpdateRef(update_id="b")
+A_ID, B_ID = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
+A, B = UpdateRef(update_id=A_ID), UpdateRef(update_id=B_ID)
 
 
 def started(record: RunRecord, number: int, *updates: UpdateRef) -> None:
@@ -224,9 +227,9 @@ def test_an_install_is_lost_until_its_answer_or_a_scan_accounts_for_it():
     record = RunRecord(MemoryStorage())
     started(record, 1, A, B)
     assert lost_installs(record, ME) == (LostInstall(1, NOW + minutes(1), (A, B)),)
-    finished(record, 1, "a", answered=False)
+    finished(record, 1, A_ID, answered=False)
     assert lost_installs(record, ME) == (LostInstall(1, NOW + minutes(1), (B,)),)
-    finished(record, 1, "b", answered=False)
+    finished(record, 1, B_ID, answered=False)
     assert lost_installs(record, ME) == ()
     started(record, 2, A)
     finished(record, 2, answered=True)
@@ -237,18 +240,30 @@ def test_a_later_answer_about_an_update_settles_it_for_earlier_installs_too():
     record = RunRecord(MemoryStorage())
     started(record, 1, A, B)
     started(record, 2, A)
-    finished(record, 2, "a", answered=True)
+    finished(record, 2, A_ID, answered=True)
     assert lost_installs(record, ME) == (LostInstall(1, NOW + minutes(1), (B,)),)
 
 
-def scanning(record: RunRecord, offered: tuple[Any, ...], step: ev.StepName = "install") -> Work:
+def scanning(
+    record: RunRecord,
+    offered: tuple[Any, ...],
+    step: ev.StepName = "install",
+    installed: tuple[Any, ...] | CommandFailed = (),
+) -> Work:
+    def search(text: str) -> tuple[Any, ...]:
+        if "IsInstalled=1" not in text:
+            return () if "CategoryIDs" in text else offered
+        if isinstance(installed, CommandFailed):
+            raise installed
+        return installed
+
     seen = cluster()
     seen.shells[ME].replies |= {
         "Select-Object": methods("QueryString"),
         "Invoke-CimMethod": lambda pipeline: [
             obj(ReturnValue=False)
-            if "RebootRequired" in pipeline.describe()
-            else obj(Info=() if "CategoryIDs" in pipeline.describe() else offered, ReturnValue=0)
+            if "ScanUpdates" not in pipeline.describe()
+            else obj(Info=search(pipeline.describe()), ReturnValue=0)
         ],
     }
     work = Work(downloaded=True)
@@ -256,16 +271,25 @@ def scanning(record: RunRecord, offered: tuple[Any, ...], step: ev.StepName = "i
     return work
 
 
-def test_what_a_scan_no_longer_offers_has_been_installed_by_the_lost_install():
+def test_what_a_scan_finds_installed_and_no_longer_offers_has_been_installed_by_the_lost_install():
     record = RunRecord(MemoryStorage())
     started(record, 1, A, B)
-    work = scanning(record, (obj(UpdateId="b", UpdateTitle="B"),))
+    work = scanning(record, (obj(UpdateId=B_ID, UpdateTitle="B"),), installed=(obj(UpdateId=A_ID, UpdateTitle="A"),))
     (event,) = [stamped.event for stamped in record.all_of(ev.InstallFinished)]
-    assert [(item.update_id, item.result) for item in event.results] == [("a", "succeeded")]
+    assert [(item.update_id, item.result) for item in event.results] == [(A_ID, "succeeded")]
     assert event.restart_needed is None
     assert work.scan is not None
-    assert [update.update_id for update in work.scan.selection.updates] == ["b"]
+    assert [update.update_id for update in work.scan.selection.updates] == [B_ID]
     assert not work.downloaded
+
+
+@pytest.mark.parametrize("installed", [(), CommandFailed([ErrorRecord("invalid criteria")], node=ME)])
+def test_an_update_that_is_no_longer_offered_may_have_been_replaced_and_stays_unknown(installed):
+    record = RunRecord(MemoryStorage())
+    started(record, 1, A)
+    scanning(record, (obj(UpdateId=B_ID, UpdateTitle="its successor"),), installed=installed)
+    assert record.all_of(ev.InstallFinished) == ()
+    assert [install.updates for install in lost_installs(record, ME)] == [(A,)]
 
 
 def test_a_scan_before_the_run_accounts_for_nothing():

@@ -90,3 +90,18 @@ async def test_a_role_s_vm_comes_down_the_pipeline() -> None:
 async def test_a_host_tells_its_memory() -> None:
     host = await Console().one("HCI01", cmd("Get-VMHost"))
     assert host.properties["MemoryCapacity"] == 512 * 1024**3
+
+
+async def test_a_dvd_drive_tells_what_is_in_it() -> None:
+    lab = Console()
+    lab.world.inject("vm-with-local-iso-on-node-1")
+    found = (await lab.run("HCI01", cmd("Get-VM"), cmd("Get-VMDvdDrive"))).values
+    drives = {each.get("VMName"): each for each in found if isinstance(each, SimObject)}
+    assert {name: str(each.get("DvdMediaType")) for name, each in drives.items()} == {
+        "VM-1-1": "ISO",
+        "VM-1-2": "None",
+        "VM-1-3": "None",
+    }
+    assert drives["VM-1-1"].get("Path") == "C:\\ISO\\tools.iso"
+    missing = (await lab.run("HCI02", cmd("Get-VMDvdDrive", VMName="VM-1-1"))).errors[0]
+    assert missing.target == "VM-1-1"

@@ -358,3 +358,26 @@ async def test_other_nodes_are_updated_while_one_fails() -> None:
     assert await update_node(lab, lab.nodes[0]) == 2
     assert failure(await installed(lab, lab.nodes[1])) == ["0x800F0922"]
     assert await update_node(lab, lab.nodes[2]) == 2
+
+
+@pytest.mark.parametrize(
+    "fault", ["cluster-service-disabled", "node-paused-at-start", "node-crashes", "hand-patched-node"]
+)
+async def test_the_journal_names_the_fault_with_everything_that_it_does_at_once_and_nothing_else(fault: str) -> None:
+    lab, node = lab_with(fault, after=1, lasts=30) if fault != "hand-patched-node" else lab_with(fault, after=1)
+    await lab.wait(timedelta(hours=1))
+    done = [entry for entry in lab.recorder.events if entry.detail.get("fault") == fault]
+    assert done[0].op == "fault.injected"
+    assert any(not entry.op.startswith("fault.") and entry.node == node.name for entry in done)
+    strikes = {entry.at for entry in done if entry.op.startswith("fault.")}
+    assert {entry.at for entry in done} == strikes
+
+
+async def test_the_journal_says_that_an_update_was_only_reported_installed() -> None:
+    lab, node = lab_with("installed-but-was-not")
+    await installed(lab, node)
+    said = {
+        entry.detail["kb"]: entry.detail.get("applied", True)
+        for entry in lab.events("update.installed", node=node.name)
+    }
+    assert sorted(said.values()) == [False] + [True] * (len(said) - 1)

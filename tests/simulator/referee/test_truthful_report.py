@@ -174,6 +174,7 @@ def rolled_back() -> Script:
     script.add("node.power", "HCI01", node="HCI01", up=False, boot_time="x")
     script.add("update.rolled-back", "HCI01", node="HCI01", update_id=LCU, kb="KB5034129", title="x")
     script.add("node.power", "HCI01", node="HCI01", up=True, boot_time="y")
+    script.add("update.offered", "HCI01", node="HCI01", orchestrator=GUID, update_ids=[LCU])
     return script.state("HCI01", "Paused", "Completed").resume("HCI01").release_lock()
 
 

@@ -106,6 +106,8 @@ def _foreign_lock(facts: ReadinessFacts, rules: ReadinessRules) -> CheckResult:
 
 def _cau_role(facts: ReadinessFacts) -> CheckResult:
     role = facts.cau_role
+    if role is None and "cau-role" in facts.not_asked:
+        return judge(_CAU_ROLE, facts, None, "")
     if role is None:
         return judge(_CAU_ROLE, facts, [], "it has no Cluster-Aware Updating role")
     said = ", ".join(f"{name} {value}" for name, value in sorted(role.items()))

@@ -72,6 +72,7 @@ class ReadinessFacts:
 
     Everything that is None, or lacks a node, was not asked for in this run, or is in ``unread`` with the reason. Mappings go by
     the node's name. ``durations`` are seconds per subject. ``servicing`` are the nodes that install or clean up right now.
+    ``not_asked`` says why a subject was left out of this run.
     """
 
     cluster: ClusterInfo
@@ -91,6 +92,7 @@ class ReadinessFacts:
     pending_restarts: tuple[str, ...] | None = None
     restart_keys: Mapping[str, PendingRestart] | None = None
     volume_access: tuple[VolumeAccess, ...] | None = None
+    volumes_in_backup: tuple[str, ...] | None = None
     virtual_machines: tuple[VirtualMachine, ...] | None = None
     media: tuple[DvdDrive, ...] | None = None
     memory: Mapping[str, NodeMemory] | None = None
@@ -104,6 +106,7 @@ class ReadinessFacts:
     servicing: tuple[str, ...] | None = None
     unread: tuple[Unread, ...] = ()
     durations: Mapping[Subject, float] = field(default_factory=dict)
+    not_asked: Mapping[Subject, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

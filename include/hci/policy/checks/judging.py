@@ -29,19 +29,23 @@ def judge(
 ) -> CheckResult:
     """Return the result of ``row``: failed for ``problems``, else passed with the evidence ``fine``.
 
-    ``problems`` is None when nothing of it was read. What could not be read makes a check unknown unless something else is known
-    to be wrong already. ``severity`` replaces the row's own.
+    ``problems`` is None when nothing of it was read. What could not be read makes a check unknown: always where it is of the
+    cluster as a whole, and where it is of one node unless something else is known to be wrong already. ``severity`` replaces the
+    row's own.
     """
     level = severity or row.severity
     seconds = [facts.durations[subject] for subject in row.subjects if subject in facts.durations]
     duration = sum(seconds) if seconds else None
-    found = list(problems) if problems is not None else []
-    if found:
+    found = list(dict.fromkeys(problems)) if problems is not None else []
+    missing = [entry for entry in facts.unread if entry.subject in row.subjects]
+    # Nothing that is said about what was never read can be true: "no virtual disk is to be seen".
+    if found and all(entry.node for entry in missing):
         return CheckResult(row.id, row.title, level, Status.FAILED, "; ".join(found), row.remediation, duration)
-    missing = [str(entry) for entry in facts.unread if entry.subject in row.subjects]
     if missing:
-        said = f"could not be read: {'; '.join(missing)}"
+        said = f"could not be read: {'; '.join(map(str, missing))}"
         return CheckResult(row.id, row.title, level, Status.UNKNOWN, said, row.remediation, duration)
     if problems is None:
-        return CheckResult(row.id, row.title, level, Status.NOT_APPLICABLE, "not read in this run", "", duration)
+        reasons = [facts.not_asked[subject] for subject in row.subjects if subject in facts.not_asked]
+        said = f"not read in this run{': ' if reasons else ''}{'; '.join(reasons)}"
+        return CheckResult(row.id, row.title, level, Status.NOT_APPLICABLE, said, "", duration)
     return CheckResult(row.id, row.title, level, Status.PASSED, fine, "", duration)

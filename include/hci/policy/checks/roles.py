@@ -47,10 +47,10 @@ _MEDIA = Row(
 )
 _BACKUP = Row(
     "backup",
-    "No backup of a virtual machine runs",
+    "No backup of a virtual machine or its volume runs",
     Severity.WARNING,
     "Let the backup end, and keep its schedule away from this one: a machine that is backed up cannot be moved.",
-    ("virtual-machines",),
+    ("virtual-machines", "volumes"),
 )
 
 
@@ -107,4 +107,6 @@ def _backup(facts: ReadinessFacts) -> CheckResult:
             for machine in facts.virtual_machines
             if machine.is_backed_up
         ]
+    if facts.volumes_in_backup is not None:
+        problems = [*(problems or ()), *(f"{name} is being backed up" for name in facts.volumes_in_backup)]
     return judge(_BACKUP, facts, problems, "no backup runs")
