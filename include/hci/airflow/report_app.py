@@ -10,13 +10,15 @@ from fastapi import Depends, FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from include.hci.airflow.names import cluster_slug
+from include.hci.airflow.run_tasks import AS_CSV, UPDATES
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import now
 from include.hci.report.ask import WISHES, Wish, controls, possible, render_ask
 from include.hci.report.build import report_of
 from include.hci.report.events import Concluded, OperatorAsked, RunStarted
-from include.hci.report.html import render_html
+from include.hci.report.html import Control, render_html
 from include.hci.report.record import RunRecord
+from include.hci.report.updates_csv import updates_csv
 
 #: How often the page of a run that goes on is read again.
 REFRESH_SECONDS = 10
@@ -37,6 +39,7 @@ def report_app() -> FastAPI:
     change = [Depends(requires_access_dag("PUT", DagAccessEntity.RUN))]
     page = "/report/{dag_id}/{run_id}"
     app.add_api_route(page, report, methods=["GET"], response_class=HTMLResponse, dependencies=see)
+    app.add_api_route(f"{page}/{UPDATES}", updates, methods=["GET"], response_class=Response, dependencies=see)
     app.add_api_route(
         f"{page}/ask/{{wish}}", confirm, methods=["GET"], response_class=HTMLResponse, dependencies=change
     )
@@ -60,8 +63,22 @@ def report(dag_id: str, run_id: str, request: Request) -> HTMLResponse:
             f"The record cannot be read: {type(error).__name__}. Look at the storage that HCI_REPORTS names.", 503
         )
     refresh = {"Refresh": str(REFRESH_SECONDS)} if current.outcome == "running" else {}
-    buttons = controls(wishes, str(request.url.path).rstrip("/"))
+    base = str(request.url.path).rstrip("/")
+    buttons = (*controls(wishes, base), Control(AS_CSV, f"{base}/{UPDATES}"))
     return HTMLResponse(render_html(current, now=now(), controls=buttons), headers=HEADERS | refresh)
+
+
+def updates(dag_id: str, run_id: str) -> Response:
+    """Return the updates of one run as a file for a spreadsheet."""
+    cluster = cluster_slug(dag_id)
+    if cluster is None:
+        return _note("This DAG does not update a cluster, so it has no updates.", 404)
+    record = open_record(cluster, run_id)
+    if record.last(RunStarted) is None:
+        return _note("This run has not begun yet, or its record is gone.", 404)
+    text = updates_csv(report_of(record, now(), run_id, cluster))
+    disposition = {"Content-Disposition": f'attachment; filename="{cluster}-updates.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=HEADERS | disposition)
 
 
 def confirm(dag_id: str, run_id: str, wish: str, request: Request) -> Response:

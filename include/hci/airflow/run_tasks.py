@@ -22,9 +22,10 @@ from include.hci.policy.plan import Plan
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.report import events as ev
 from include.hci.report.build import report_of
-from include.hci.report.html import render_html
+from include.hci.report.html import Control, render_html
 from include.hci.report.model import RunReport
 from include.hci.report.record import RunRecord
+from include.hci.report.updates_csv import updates_csv
 from include.hci.report.values import Problem
 from include.hci.settings import ClusterSettings
 from include.hci.steps.context import StepContext
@@ -33,6 +34,8 @@ from include.hci.steps.planning import plan_run
 GOOD_OUTCOMES = frozenset({"succeeded", "nothing-to-do", "planned", "staged", "parked", "missed"})
 REPORT_DATA = "report.json"
 REPORT_PAGE = "report.html"
+UPDATES = "updates.csv"
+AS_CSV = "Updates as CSV"
 
 
 class ReadinessOperator(StepOperator):
@@ -187,9 +190,10 @@ def _run_before(context: Mapping[str, Any]) -> datetime | None:
 
 
 def write_report(settings: ClusterSettings, run_id: str) -> RunReport:
-    """Build the report from the record and keep it beside it; returns it."""
+    """Build the report from the record and keep it beside it, with the updates as CSV; returns it."""
     record = open_record(settings.slug, run_id)
     report = report_of(record, now(), run_id, settings.name)
     record.storage.write(REPORT_DATA, report.to_text())
-    record.storage.write(REPORT_PAGE, render_html(report))
+    record.storage.write(UPDATES, updates_csv(report))
+    record.storage.write(REPORT_PAGE, render_html(report, controls=(Control(AS_CSV, UPDATES),)))
     return report

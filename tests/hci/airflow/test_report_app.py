@@ -66,6 +66,19 @@ def test_what_is_asked_stands_in_the_record_with_its_author_and_in_the_report(re
     assert "Being cancelled by ada" in text(report_app.report(DAG, "run", request()))
 
 
+def test_the_updates_come_as_a_file_for_a_spreadsheet(record):
+    page = report_app.report(DAG, "run", request())
+    assert f"/hci/report/{DAG}/run/updates.csv" in text(page)
+    ref = {"update_id": "u1", "kb": "KB1", "title": "=cmd()", "result": "succeeded"}
+    record.add(ev.InstallStarted(node="HCI01", install_pass=1), now())
+    record.add(ev.InstallFinished(node="HCI01", install_pass=1, results=(ref,)), now())
+    answer = report_app.updates(DAG, "run")
+    assert answer.headers["content-disposition"] == 'attachment; filename="demo-updates.csv"'
+    assert "'=cmd()" in text(answer)
+    assert report_app.updates("something_else", "run").status_code == 404
+    assert report_app.updates(DAG, "none").status_code == 404
+
+
 def test_a_form_of_another_site_does_nothing(record):
     assert ask("cancel", **{"sec-fetch-site": "cross-site"}).status_code == 403
     assert record.all_of(ev.OperatorAsked) == ()
@@ -91,6 +104,7 @@ def test_every_route_asks_airflow_whether_the_person_may():
     routes = {(next(iter(route.methods)), route.path): route.dependencies for route in app.routes}
     assert set(routes) == {
         ("GET", "/report/{dag_id}/{run_id}"),
+        ("GET", "/report/{dag_id}/{run_id}/updates.csv"),
         ("GET", "/report/{dag_id}/{run_id}/ask/{wish}"),
         ("POST", "/report/{dag_id}/{run_id}/ask/{wish}"),
     }

@@ -180,6 +180,8 @@ def test_the_end_is_good_only_when_every_planned_node_is_done(record):
     finish(record, "HCI01", "HCI02")
     ConcludeOperator(task_id="conclude", cluster="demo").ended(context(), Ended("done", "clean"))
     assert report_of(record)["outcome"] == "succeeded"
+    assert record.storage.read("updates.csv").count("succeeded") == 2
+    assert 'href="updates.csv"' in record.storage.read("report.html")
 
 
 def test_the_end_fails_the_run_when_a_node_was_not_updated(record):
