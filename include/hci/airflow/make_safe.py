@@ -44,11 +44,13 @@ class FindDeadRunsOperator(BaseOperator):
                 self.log.info("Run %s is under way; it is left alone.", run.run_id)
                 continue
             facts = open_record(settings.slug, run.run_id).facts
-            if not facts.lock_nodes and not facts.paused and not facts.in_maintenance:
+            if not (facts.lock_nodes or facts.paused or facts.in_maintenance or facts.changes):
                 self.log.info("Run %s has ended and left nothing behind.", run.run_id)
                 close_run(settings.slug, run.run_id, left=False)
                 continue
-            changed = ", ".join((*facts.paused, *(f"lock on {node}" for node in facts.lock_nodes)))
+            locks = (f"lock on {node}" for node in facts.lock_nodes)
+            others = (change.subject for change in facts.changes)
+            changed = ", ".join((*facts.paused, *locks, *others))
             self.log.warning("Run %s is dead and may have left: %s.", run.run_id, changed)
             dead.append(run.run_id)
         if not dead:

@@ -10,10 +10,11 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow import connections
+from include.hci.airflow.begin import begin_run
 from include.hci.airflow.events import Ended
 from include.hci.airflow.history import keep_history, read_history
 from include.hci.airflow.names import run_type_name
-from include.hci.airflow.open_runs import OpenRun, close_run, mark_open
+from include.hci.airflow.open_runs import close_run
 from include.hci.airflow.operators import StepOperator, run_options
 from include.hci.airflow.schedule import missed_window
 from include.hci.airflow.storage import open_record, run_address
@@ -52,18 +53,7 @@ class ReadinessOperator(StepOperator):
         record = open_record(settings.slug, context["run_id"])
         # A run that began in time and is cleared by a person later is begun by hand; a late retry of Airflow's own is not.
         is_cleared = record.last(ev.RunStarted) is not None and not record.facts.missed and bool(run.clear_number)
-        if record.last(ev.RunStarted) is None:
-            started = ev.RunStarted(
-                run_id=context["run_id"],
-                cluster=settings.name,
-                nodes=settings.node_names,
-                options=options.to_json(),
-                mode="plan-only" if options.plan_only else "stage-only" if options.stage_only else "update",
-                started_by=getattr(run, "triggering_user_name", None) or run_type_name(run.run_type),
-            )
-            # Before anything else: a run that dies is found by this.
-            mark_open(settings.slug, OpenRun(context["run_id"], self.dag_id))
-            record.add(started, now())
+        begin_run(context, self.dag_id, settings, options, record)
         late = missed_window(run_type_name(run.run_type), run.run_after, now(), settings, lambda: _run_before(context))
         if late is not None and not is_cleared:
             if not record.facts.missed:

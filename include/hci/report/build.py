@@ -183,6 +183,17 @@ def _left(entries: Sequence[Entry], facts: RunFacts, *, over: bool) -> tuple[Lef
             for node in facts.paused
             if node not in about
         ]
+        said = {left.what for left in noted}
+        noted += [
+            LeftReport(
+                f"{change.subject} ({change.kind}) may still be {change.after}, it was {change.before}.",
+                why,
+                None,
+                node,
+            )
+            for change in facts.changes
+            if (node := change.node or None) not in about and not any(change.subject in what for what in said)
+        ]
         unsaid = [node for node in facts.lock_nodes if not any(_is_lock_of(left, node) for left in noted)]
         if unsaid and None not in about:
             nodes = ", ".join(unsaid)

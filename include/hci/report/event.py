@@ -24,6 +24,42 @@ StepName = Literal[
     "hardware",
     "conclude",
     "operator",
+    # runs that leave the updating to CAU
+    "prepare",
+    "configure_role",
+    "preview",
+    "run_cau",
+    "collect",
+    # feature updates
+    "prerequisites",
+    "validate",
+    "functional_level",
+    "pool_version",
+    "vm_versions",
+    "move_role",
+    # the fast offline update
+    "stop_vms",
+    "stop_cluster",
+    "install_offline",
+    "restart_offline",
+    "start_cluster",
+    "start_vms",
+]
+#: What a run is for.
+RunKind = Literal["rolling-update", "cau-self-updating", "cau-remote-updating", "feature-update", "offline-update"]
+#: What a run may change beside pausing nodes, storage maintenance mode and the lock, and takes back at its end.
+ChangeKind = Literal[
+    "credssp-client",
+    "credssp-server",
+    "service-start-type",
+    "firewall-group",
+    "scheduled-task",
+    "file",
+    "monitoring-silence",
+    "virtual-disk-offline",
+    "cluster-stopped",
+    "vm-stopped",
+    "vm-moved",
 ]
 #: Where a run can be held: before anything is touched on a node, before it restarts, and before the next node begins.
 PausePoint = Literal["before-drain", "before-restart", "after-resume"]

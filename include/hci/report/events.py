@@ -17,7 +17,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from include.hci.report.event import Kind, PausePoint, RunEvent, StepName
+from include.hci.report.event import ChangeKind, Kind, PausePoint, RunEvent, RunKind, StepName
 from include.hci.report.node_events import (
     Drained,
     FoundPaused,
@@ -42,6 +42,8 @@ from include.hci.report.node_events import (
 )
 from include.hci.report.run_events import (
     Approved,
+    ChangeTakenBack,
+    Changing,
     Concluded,
     Decided,
     Failed,
@@ -65,6 +67,9 @@ from include.hci.report.run_events import (
 __all__ = [
     "AnyEvent",
     "Approved",
+    "ChangeKind",
+    "ChangeTakenBack",
+    "Changing",
     "Concluded",
     "Decided",
     "Drained",
@@ -96,6 +101,7 @@ __all__ = [
     "Resuming",
     "Resynced",
     "RunEvent",
+    "RunKind",
     "RunStarted",
     "Scanned",
     "Skipped",
@@ -147,6 +153,8 @@ AnyEvent = Annotated[
     | Skipped
     | Parked
     | Failed
+    | Changing
+    | ChangeTakenBack
     | Undone
     | Left
     | Concluded,

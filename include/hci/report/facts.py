@@ -34,6 +34,18 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A change that was announced and not yet seen to be taken back. ``node``: the machine it is on, empty for the cluster."""
+
+    kind: ev.ChangeKind
+    node: str
+    subject: str
+    before: str
+    after: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """The open changes of a run, per node in the order of the events.
 
@@ -45,7 +57,7 @@ class RunFacts:
     go on; ``cancel``: a person wants it to end. ``parked``: why no node is begun any more (empty: they are).
     ``missed``: why the run does nothing at all because its window has passed (empty: it has not).
     ``held``: (node, pause point) -> since when it is held there; ``passed``: the pause points that a person has let a node go
-    past in its present turn.
+    past in its present turn. ``changes``: everything else that the run is to take back, oldest first.
     """
 
     lock_guid: str | None = None
@@ -64,6 +76,11 @@ class RunFacts:
     missed: str = ""
     held: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     passed: frozenset[tuple[str, str]] = frozenset()
+    changes: tuple[Change, ...] = ()
+
+    def open_changes(self, kind: ev.ChangeKind) -> tuple[Change, ...]:
+        """Return the open changes of one kind, oldest first."""
+        return tuple(change for change in self.changes if change.kind == kind)
 
 
 class FactsFold:
@@ -86,6 +103,7 @@ class FactsFold:
         self._missed = ""
         self._held: dict[tuple[str, str], datetime] = {}
         self._passed: set[tuple[str, str]] = set()
+        self._changes: dict[tuple[str, str, str], Change] = {}
         self._facts: RunFacts | None = None
 
     def take(self, at: datetime, event: ev.AnyEvent) -> None:
@@ -144,6 +162,13 @@ class FactsFold:
                 # Seen twice (a retried step) is still one restart, and one that nobody here ordered is not ours.
                 if self._restarting.pop(event.node, None) is not None:
                     self._restarts[event.node] = self._restarts.get(event.node, 0) + 1
+            case ev.Changing():
+                # Announced again after a crash it keeps what was found at first.
+                key = (event.change, event.node or "", event.subject)
+                change = Change(event.change, event.node or "", event.subject, event.before, event.after, at)
+                self._changes.setdefault(key, change)
+            case ev.ChangeTakenBack():
+                self._changes.pop((event.change, event.node or "", event.subject), None)
             case ev.Failed(node=str() as node):
                 self._failed[node] = event.problem.title
             case ev.Skipped():
@@ -172,6 +197,7 @@ class FactsFold:
                 missed=self._missed,
                 held=dict(self._held),
                 passed=frozenset(self._passed),
+                changes=tuple(self._changes.values()),
             )
         return self._facts
 

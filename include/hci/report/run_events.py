@@ -7,12 +7,15 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from include.hci.report.event import RunEvent, StepName
+from include.hci.report.event import ChangeKind, RunEvent, RunKind, StepName
 from include.hci.report.values import Check, DiskState, ExcludedUpdate, JobState, Problem, Progress, UpdateRef
 
 
 class RunStarted(RunEvent):
-    """The run has begun: for which cluster, with which nodes and options (``RunOptions.to_json()``), and who asked for it."""
+    """The run has begun: for which cluster, with which nodes and options (``RunOptions.to_json()``), and who asked for it.
+
+    ``request`` holds what runs of its ``run_kind`` are told beyond these options.
+    """
 
     kind = "outcome"
     event: Literal["run_started"] = "run_started"
@@ -23,6 +26,8 @@ class RunStarted(RunEvent):
     options: Mapping[str, Any] = Field(default_factory=dict)
     started_by: str | None = None
     mode: str = "update"
+    run_kind: RunKind = "rolling-update"
+    request: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class WindowMissed(RunEvent):
@@ -196,6 +201,30 @@ class Failed(RunEvent):
     kind = "problem"
     event: Literal["failed"] = "failed"
     problem: Problem
+
+
+class Changing(RunEvent):
+    """The run is about to change ``subject`` on ``node`` from ``before`` to ``after``, and takes that back at its end.
+
+    ``node`` may be a machine beside the cluster. What was changed last is taken back first.
+    """
+
+    kind = "intent"
+    event: Literal["changing"] = "changing"
+    change: ChangeKind
+    subject: str
+    before: str = ""
+    after: str = ""
+
+
+class ChangeTakenBack(RunEvent):
+    """A change that the run announced was seen to be as it was found."""
+
+    kind = "done"
+    event: Literal["change_taken_back"] = "change_taken_back"
+    step: StepName = "conclude"
+    change: ChangeKind
+    subject: str
 
 
 class Undone(RunEvent):

@@ -25,6 +25,8 @@ from include.hci.steps.answer import NodeAnswer, open_orders, read_answer, resta
 from include.hci.steps.base import LOCKABLE, BaseStep
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Action, Clock, Decision, Done, Scene, Wait
+from include.hci.steps.undo import Standing, Undoer, read_standings, subject_of
+from include.hci.steps.undoers import UNDOERS
 from include.hci.steps.work import ReleaseUpdater
 
 #: How long the end of a run waits for a node, or for the whole cluster, to answer.
@@ -48,7 +50,8 @@ class ConcludeFacts:
 
     ``silence`` is why the cluster could not be read at all. ``run_locks`` and ``node_locks``: nodes on which our lock objects
     stand; ``unread``: nodes whose lock objects could not be read, with the reason. ``tries`` and ``given_up`` by subject.
-    ``orders``: restarts of paused nodes that were ordered and not seen, with the nodes' own ``answers``.
+    ``orders``: restarts of paused nodes that were ordered and not seen, with the nodes' own ``answers``. ``standings``: how the
+    run's other changes stand, the last one first.
     """
 
     nodes: tuple[ClusterNode, ...]
@@ -65,6 +68,7 @@ class ConcludeFacts:
     undone: tuple[str, ...] = ()
     orders: Mapping[str, OpenRestart] = field(default_factory=dict)
     answers: Mapping[str, NodeAnswer] = field(default_factory=dict)
+    standings: tuple[Standing, ...] = ()
 
 
 class Conclude(BaseStep[ConcludeFacts]):
@@ -72,9 +76,10 @@ class Conclude(BaseStep[ConcludeFacts]):
 
     name: ev.StepName = "conclude"
 
-    def __init__(self, context: StepContext, clock: Clock) -> None:
+    def __init__(self, context: StepContext, clock: Clock, undoers: Mapping[ev.ChangeKind, Undoer] = UNDOERS) -> None:
         super().__init__(context)
         self._clock = clock
+        self._undoers = undoers
         self._began: datetime | None = None
         self.tries: dict[str, int] = {}
         self.given_up: dict[str, Remainder] = {}
@@ -85,12 +90,17 @@ class Conclude(BaseStep[ConcludeFacts]):
         """Read what is left; a cluster that does not answer is a finding, not an error."""
         self._began = self._began or self._clock()
         changes = self.changes
+        open_ones = [change for change in changes.changes if subject_of(change) not in self.given_up]
+        standings = read_standings(cluster, self.context, open_ones, self._undoers)
         shared = (MappingProxyType(dict(self.tries)), MappingProxyType(dict(self.given_up)), tuple(self.undone))
         try:
             shell, nodes = read_from_witness(cluster, avoid=tuple(changes.paused))
             domains = get_fault_domains(shell) if changes.in_maintenance or changes.paused else ()
         except RemotingError as error:
-            return ConcludeFacts((), changes, self._began, error.detail, frozenset(), frozenset(), (), (), {}, *shared)
+            silence, none = error.detail, frozenset[str]()
+            return ConcludeFacts(
+                (), changes, self._began, silence, none, none, (), (), {}, *shared, standings=standings
+            )
         held: dict[LockClass, list[str]] = {"MSFT_CAURun": [], "MSFT_CAUNode": []}
         unread: dict[str, str] = {}
         states = {node.name: node.state for node in nodes}
@@ -122,11 +132,28 @@ class Conclude(BaseStep[ConcludeFacts]):
         running = {node.name for node in nodes if node.state in LOCKABLE}
         answers = {name: read_answer(cluster, name) for name in orders if name in running}
         return ConcludeFacts(
-            nodes, changes, self._began, "", maintained, leaving, run, node_locks, unread, *shared, orders, answers
+            nodes,
+            changes,
+            self._began,
+            "",
+            maintained,
+            leaving,
+            run,
+            node_locks,
+            unread,
+            *shared,
+            orders,
+            answers,
+            standings,
         )
 
     def decide(self, facts: ConcludeFacts, now: datetime) -> Decision:
-        """Do the next thing that is still to be undone: nodes first, the lock last."""
+        """Do the next thing that is still to be undone: nodes first, the lock last.
+
+        A cluster that is silent may be so by this run's own doing, so that everything else is taken back first then.
+        """
+        if facts.silence and (taking_back := self._take_back(facts, now)):
+            return taking_back
         if facts.silence:
             if now - facts.began < PATIENCE:
                 return Wait(f"the cluster does not answer: {facts.silence}")
@@ -143,6 +170,8 @@ class Conclude(BaseStep[ConcludeFacts]):
                 facts, f"updater {name}", action, f"MSFT_CAUNode of this run on {name}", command
             ):
                 return decision
+        if taking_back := self._take_back(facts, now):
+            return taking_back
         if facts.run_locks:
             return self._release(facts)
         for name in facts.changes.lock_nodes:
@@ -202,6 +231,22 @@ class Conclude(BaseStep[ConcludeFacts]):
         if now < until:
             return Wait(f"{name} is {node.state}: it is resumed as soon as it is back", deadline=None)
         return self._give_up((key, Remainder(what, f"the node is {node.state}", command)))
+
+    def _take_back(self, facts: ConcludeFacts, now: datetime) -> Decision | None:
+        for standing in facts.standings:
+            change, subject = standing.change, subject_of(standing.change)
+            if standing.wait:
+                if now < facts.began + PATIENCE:
+                    return Wait(f"{standing.what}: {standing.wait}")
+                return self._give_up((subject, Remainder(standing.what, standing.wait, standing.command)))
+            if standing.undo is not None:
+                return self._attempt(facts, subject, standing.undo, standing.what, standing.command)
+            node = change.node or None
+            said = f"{standing.what}: as it was found"
+            seen = ev.ChangeTakenBack(step=self.name, node=node, change=change.kind, subject=change.subject)
+            note = Note(said, (seen, ev.Undone(node=node, what=said)))
+            return Act(_Remember(self, said, note), "what this run changed is put back")
+        return None
 
     def _await_restart(self, facts: ConcludeFacts, name: str, now: datetime) -> Decision | None:
         answer, until = facts.answers.get(name, NodeAnswer()), self._restart_ends(facts, name)
@@ -321,7 +366,8 @@ class _GiveUp:
         return f"leave to a person: {self.left.what}"
 
     def perform(self, scene: Scene) -> None:
-        node = self.subject.partition(" ")[2] or None
+        kind, _, rest = self.subject.partition(" ")
+        node = (rest.split(" ")[1] if kind == "change" else rest) or None
         event = ev.Left(node=node, what=self.left.what, why=self.left.why, command=self.left.command)
         scene.record.add(event, scene.clock())
         self.step.given_up[self.subject] = self.left

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 from include.hci.policy.plan import Plan
-from include.hci.report.events import StepName
+from include.hci.report.events import RunStarted, StepName
 from include.hci.report.record import RunRecord
 from include.hci.settings import RunOptions
 from include.hci.steps.first_seen import FirstSeen, FirstSeenInMemory
@@ -39,6 +41,12 @@ class StepContext:
     def guid(self) -> UUID:
         """The run's OrchestratorGuid."""
         return orchestrator_guid(self.cluster, self.run_id)
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        """What runs of this kind are told beyond the options, as it was when the run began."""
+        started = self.record.last(RunStarted)
+        return {} if started is None else started.event.request
 
     def require_plan(self) -> Plan:
         """Return the plan; raises ValueError when the run has none yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,25 @@ from include.hci.steps.verify import Verify
 #: The steps of one node in their order.
 NODE_STEPS: tuple[StepName, ...] = ("turn", "drain", "install", "restart", "resume", "resync")
 
+#: Steps about the whole cluster.
+CLUSTER: Mapping[StepName, Callable[[StepContext, Clock], Step[Any]]] = {
+    "readiness": Readiness,
+    "take_lock": lambda context, clock: TakeLock(context),
+    "verify": Verify,
+    "conclude": Conclude,
+}
+#: Steps about one node.
+NODE: Mapping[StepName, Callable[[StepContext, str, Clock], Step[Any]]] = {
+    "scan": lambda context, node, clock: Scan(context, node),
+    "stage": lambda context, node, clock: Stage(context, node),
+    "turn": lambda context, node, clock: Turn(context, node),
+    "drain": lambda context, node, clock: Drain(context, node),
+    "install": Install,
+    "restart": Restart,
+    "resume": lambda context, node, clock: Resume(context, node),
+    "resync": Resync,
+}
+
 
 def utc_now() -> datetime:
     """Return the present time."""
@@ -37,34 +57,12 @@ def make_step(name: StepName, context: StepContext, node: str | None = None, clo
     ``clock`` is the one that the step's runner uses. Raises ValueError for a name that is no step, and when ``node`` is missing
     for a step of one node or given for one of the whole cluster.
     """
-    if name in ("readiness", "take_lock", "verify", "conclude"):
+    if name in CLUSTER:
         if node is not None:
             raise ValueError(f"The step {name} is about the whole cluster: it takes no node.")
-        match name:
-            case "readiness":
-                return Readiness(context, clock)
-            case "take_lock":
-                return TakeLock(context)
-            case "verify":
-                return Verify(context, clock)
-        return Conclude(context, clock)
+        return CLUSTER[name](context, clock)
+    if name not in NODE:
+        raise ValueError(f"There is no step called {name}.")
     if node is None:
         raise ValueError(f"The step {name} is about one node: name it.")
-    match name:
-        case "scan":
-            return Scan(context, node)
-        case "stage":
-            return Stage(context, node)
-        case "turn":
-            return Turn(context, node)
-        case "drain":
-            return Drain(context, node)
-        case "install":
-            return Install(context, node, clock)
-        case "restart":
-            return Restart(context, node, clock)
-        case "resume":
-            return Resume(context, node)
-        case "resync":
-            return Resync(context, node, clock)
-    raise ValueError(f"There is no step called {name}.")
+    return NODE[name](context, node, clock)

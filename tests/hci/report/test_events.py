@@ -36,6 +36,8 @@ SAMPLES: dict[str, object] = {
     "problem": Problem(title="t", meaning="m", next_action="n", code="5987", retry_is_safe=False),
     "what": "w",
     "updater": "cau_provider",
+    "change": "credssp-client",
+    "subject": "CredSSP",
 }
 
 
