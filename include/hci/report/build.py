@@ -9,6 +9,8 @@ from typing import TypeVar
 from include.hci.report import events as ev
 from include.hci.report.checks import view_checks
 from include.hci.report.facts import RunFacts, fold_facts
+from include.hci.report.folded import Folded
+from include.hci.report.kinds import as_its_kind
 from include.hci.report.model import (
     InterventionReport,
     LeftReport,
@@ -67,7 +69,7 @@ def build_report(
     refused = view_checks([check for check in checks.checks if check.refused]).open if checks else ()
     troubled = bool(left or problems or refused or facts.lock_nodes)
     outcome = _outcome(concluded, approved, planned, nodes, troubled, started.mode if started else "update", facts)
-    return RunReport(
+    report = RunReport(
         run_id=started.run_id if started else run_id,
         cluster=started.cluster if started else cluster,
         outcome=outcome,
@@ -107,6 +109,8 @@ def build_report(
         options=dict(started.options) if started else {},
         unreadable=unreadable,
     )
+    folded = Folded(entries, facts, report, is_over=concluded is not None, is_troubled=troubled)
+    return as_its_kind(folded, started.run_kind if started else "rolling-update")
 
 
 def _last(entries: Iterable[Entry], event_type: type[E]) -> E | None:

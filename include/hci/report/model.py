@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic_core import to_jsonable_python
 
+from include.hci.report.event import RunKind
 from include.hci.report.values import (
     Check,
     ChosenUpdate,
@@ -165,6 +166,16 @@ class InterventionReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the report that only runs of one kind have: a title, some sentences, and a table where there are columns."""
+
+    title: str
+    sentences: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """The whole report. ``headline`` says in one sentence what came of the run; ``problems`` are those of the whole run."""
 
@@ -177,6 +188,7 @@ class RunReport:
     ended_at: datetime | None = None
     started_by: str | None = None
     mode: str = "update"
+    run_kind: RunKind = "rolling-update"
     nodes: tuple[NodeReport, ...] = ()
     interventions: tuple[InterventionReport, ...] = ()
     undone: tuple[UndoneReport, ...] = ()
@@ -188,6 +200,7 @@ class RunReport:
     storage_after: StorageReport | None = None
     waits: tuple[WaitReport, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    sections: tuple[Section, ...] = ()
     #: Parts of the record that could not be read: what they held is missing above.
     unreadable: tuple[str, ...] = ()
     schema: int = SCHEMA
