@@ -1,6 +1,7 @@
 """Shows what is wrong with the fleet file as an import error in the UI. It never makes a DAG.
 
-A cluster with a problem has no DAG until it is mended; every other cluster goes on. (Airflow reads a file as DAGs only when it
+A cluster with a problem has no DAG until it is mended; every other cluster goes on. One whose options only Cluster-Aware Updating
+acts on has no rolling update until they are taken away. (Airflow reads a file as DAGs only when it
 mentions airflow and dag.)
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from include.hci.settings import SettingsError, fleet_path, load_fleet
 
-problems = load_fleet(fleet_path()).problems
+fleet = load_fleet(fleet_path())
+problems = (*fleet.problems, *fleet.refusals)
 if problems:
     raise SettingsError(problems)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, get_parsing_context, task_group
 
 from include.hci.airflow.approval import ApprovePlanOperator
+from include.hci.airflow.late import warning_of
 from include.hci.airflow.names import NODE_GROUP, rolling_update_dag_id
 from include.hci.airflow.operators import NodeStepOperator, StepOperator
 from include.hci.airflow.params import run_params
@@ -69,6 +70,7 @@ def rolling_update(cluster: ClusterSettings) -> DAG:
         # No backfill: an update of last month cannot be made up for, and each of its runs would begin at once.
         allowed_run_types=["scheduled", "manual"],
         params=run_params(cluster),
+        deadline=warning_of(cluster),
         tags=["cluster update", *cluster.tags],
         default_args={"owner": cluster.owner or "airflow"},
         fail_fast=False,
@@ -97,6 +99,6 @@ def rolling_update(cluster: ClusterSettings) -> DAG:
 
 # Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
 wanted = get_parsing_context().dag_id
-for settings in load_fleet(fleet_path()).clusters.values():
+for settings in load_fleet(fleet_path()).rolling:
     if wanted in (None, rolling_update_dag_id(settings.slug)):
         globals()[rolling_update_dag_id(settings.slug)] = rolling_update(settings)

@@ -1,4 +1,4 @@
-"""The report of a run as a tab of its page in the Airflow UI."""
+"""The report of a run as a tab of its page in the Airflow UI, and the fleet's page in its navigation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def _is_api_server() -> bool:
 
 
 class RunReportPlugin(AirflowPlugin):
-    """Serves ``/hci/report/<dag>/<run>`` to people who may see the DAG's runs, and shows it beside the run's details."""
+    """Serves ``/hci/report/<dag>/<run>`` to people who may see the DAG's runs, and shows it beside the run's details.
+
+    ``/hci/status`` is a page of its own, without ``url_route``: in the frame that Airflow would put it into its links to DAGs
+    lead nowhere. In a menu, because Airflow 3.3 draws such an entry beside the menus as a button that does nothing.
+    """
 
     name = "hci_run_report"
     fastapi_apps: ClassVar[list[dict[str, object]]] = (
@@ -35,5 +39,6 @@ class RunReportPlugin(AirflowPlugin):
             "href": f"{PREFIX}/report/{{DAG_ID}}/{{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "hci-update-report",
-        }
+        },
+        {"name": "Cluster updates", "href": f"{PREFIX}/status", "destination": "nav", "category": "browse"},
     ]

@@ -55,7 +55,15 @@ class AirflowApi:
             raise DemoRefused(f"{error}\n{details or 'Airflow reports no import error.'}") from error
 
     def unpause(self, dag_id: str) -> None:
-        """Let runs of the DAG start."""
+        """Let runs of the DAG start; tried again while SQLite is locked by whoever parses the DAGs."""
+        for _ in range(5):
+            try:
+                self._send("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+                return
+            except DemoRefused as error:
+                if "status 500" not in str(error):
+                    raise
+                time.sleep(2)
         self._send("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:

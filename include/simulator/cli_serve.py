@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from include.simulator import cli_own_commands
 from include.simulator.clock import RealTimeClock
 from include.simulator.cluster import DEFAULT_START, SimulatedCluster, make_cluster
 from include.simulator.cluster_server import HTTPS_OFFSET, ClusterServer, ServerSettings
@@ -80,6 +81,7 @@ def add_parser(commands: SubParsers) -> None:
         metavar="NAME=COMMAND,...",
         help="add a no-language session configuration; NAME=@FILE reads one command a line",
     )
+    cli_own_commands.add_options(parser)
     parser.add_argument(
         "--fault",
         action="append",
@@ -114,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         account = _account(os.environ)
-        cluster = _cluster(options)
+        cluster = _furnished(options)
     except CannotServe as reason:
         print(reason, file=sys.stderr)
         return 2
@@ -153,6 +155,17 @@ def _cluster(options: argparse.Namespace) -> SimulatedCluster:
         ) from reason
     except OSError as reason:
         raise CannotServe(f"Cannot write the journal {options.journal}: {reason.strerror}.") from reason
+
+
+def _furnished(options: argparse.Namespace) -> SimulatedCluster:
+    cluster = _cluster(options)
+    try:
+        # Before the ports are opened: a listener knows the endpoints that there are when it begins.
+        cli_own_commands.furnish(cluster, options.script, options.function)
+    except ValueError as reason:
+        cluster.journal.close()
+        raise CannotServe(str(reason)) from reason
+    return cluster
 
 
 async def _serve(options: argparse.Namespace, cluster: SimulatedCluster, account: Account) -> int:

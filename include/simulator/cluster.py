@@ -9,9 +9,10 @@ from pathlib import Path
 
 from include.simulator.clock import Clock
 from include.simulator.cmdlets.runtime import SimulatedHost
-from include.simulator.cmdlets.runtime_session import SessionConfiguration, full_language
+from include.simulator.cmdlets.runtime_session import SessionConfiguration, full_language, jea
 from include.simulator.journal import Journal
 from include.simulator.referee.rules import make_rule
+from include.simulator.world.own_commands import OwnCommand
 from include.simulator.world.spec import WorldSpec
 from include.simulator.world.world import World
 
@@ -51,11 +52,22 @@ class SimulatedCluster:
         self.journal.event("world.snapshot", None, state, actor)
         return state
 
+    def offer(self, machine: str, endpoint: str, command: OwnCommand) -> None:
+        """Let the constrained endpoint ``endpoint`` of ``machine`` offer ``command``; one that is not there is made.
+
+        A server that listens already knows only the endpoints that there were when it began.
+        """
+        host = self.hosts[machine]
+        if endpoint.lower() not in host.configurations:
+            host.configurations = {**host.configurations, endpoint.lower(): jea(endpoint, ())}
+        self.world.own_commands.put(machine, endpoint, command)
+
     def rule(self, kind: str, *, actor: str = "control", **detail: object) -> None:
         """Journal what the operator allows from now on, for the referee; ValueError where nobody could make sense of it.
 
         Kinds: window {opens, closes}, blackout {begins, ends} (datetimes or ISO 8601 in simulated time), budget {nodes_out},
-        approval {plan_hash}, permission {what: functional-level, pool-version, vm-power or restart-with-roles}.
+        approval {plan_hash}, permission {what: functional-level, pool-version, vm-power,
+        restart-with-roles, cluster-stop or cau-role}.
         """
         self.world.advance()
         written = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in detail.items()}

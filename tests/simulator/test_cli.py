@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
 
 from include.simulator import cli
+from include.simulator.cli_own_commands import function
 from include.simulator.faults.catalogue import catalogue
 from include.simulator.journal import read_journal
 
@@ -145,6 +147,31 @@ def test_a_jea_endpoint_and_a_fault_from_the_command_line(tmp_path: Path) -> Non
         served.process.send_signal(signal.SIGINT)
         assert served.process.wait(15) == 0
         served.process.communicate()
+
+
+def test_scripts_and_functions_from_the_command_line(tmp_path: Path) -> None:
+    path, offer = r"C:\Scripts of ours\pre.ps1", "MGMT01/Monitoring/Set-Maintenance=Server,Why"
+    served = Served(tmp_path, "--nodes", "2", "--speed", "6000", "--script", path, "--function", offer)
+    try:
+        assert served.run("HCI02", "Test-Path", LiteralPath=path) == [True]
+        assert served.run("HCI02", path) == []
+        account = {"username": ACCOUNT["HCI_SIM_USER"], "password": ACCOUNT["HCI_SIM_PASSWORD"]}
+        wsman = WSMan("127.0.0.1", port=served.ready["ports"]["MGMT01"], ssl=False, auth="negotiate", **account)
+        with wsman, RunspacePool(wsman, configuration_name="Monitoring") as pool, PowerShell(pool) as shell:
+            shell.add_cmdlet("Set-Maintenance").add_parameters({"Server": "HCI02", "Why": "update"}).invoke()
+            assert not shell.had_errors
+    finally:
+        served.process.send_signal(signal.SIGINT)
+        assert served.process.wait(15) == 0
+        served.process.communicate()
+
+
+@pytest.mark.parametrize(
+    "text", ["Set-Maintenance", "MGMT01/Monitoring", "MGMT01/Monitoring/no name", "a/b/Set-It=x y"]
+)
+def test_a_function_that_is_none_is_said(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is not MACHINE/ENDPOINT/NAME"):
+        function(text)
 
 
 def test_a_busy_port_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def admit(
         )
     planned = plan.node(node)
     if step == "resume":
-        return GO if node in facts.paused else Admitted(Admission.SKIP, f"this run has not paused {node}")
+        told = any(change.node == node for change in facts.open_changes("monitoring-silence"))
+        return GO if node in facts.paused or told else Admitted(Admission.SKIP, f"this run has not paused {node}")
     if not planned.has_work:
         return Admitted(Admission.SKIP, planned.skip or f"nothing to install on {node}")
     if facts.lock_guid is None:
@@ -92,7 +93,7 @@ def missing_approval(wanted: bool, identity: str, answer: Approved | None) -> st
 
 def admit_cluster_step(step: str, facts: RunFacts, *, stage_only: bool = False, missing_approval: str = "") -> Admitted:
     """Return whether a step about the whole cluster may begin: once a person has cancelled the run, only its end may."""
-    if missing_approval and step == "take_lock":
+    if missing_approval and step in ("take_lock", "run_cau"):
         # Whoever marks the task 'approve' as done has approved nothing.
         return Admitted(Admission.REFUSE, missing_approval)
     if stage_only and step == "verify":
@@ -100,6 +101,9 @@ def admit_cluster_step(step: str, facts: RunFacts, *, stage_only: bool = False, 
     if facts.parked and step == "verify":
         return Admitted(Admission.SKIP, f"The run is parked: {facts.parked}.")
     if facts.cancel is None or step == "conclude":
+        return GO
+    if step in ("run_cau", "collect") and (step == "collect" or facts.open_changes("cau-run")):
+        # CAU's run goes on whatever becomes of this one: it is told to stop there, and what came of it is collected.
         return GO
     why = f"The run was cancelled by {facts.cancel}."
     # What is verified is a finished run. Everything before the lock fails, so that the run does not count as done.

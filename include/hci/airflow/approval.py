@@ -21,7 +21,7 @@ from include.hci.policy.plan_hash import plan_hash
 from include.hci.report import events as ev
 from include.hci.report.plan_text import plan_markdown
 from include.hci.report.record import RunRecord
-from include.hci.settings import RunOptions
+from include.hci.settings import ClusterSettings, RunOptions
 
 YES, NO = "Approve", "Refuse"
 NOBODY = "nobody"
@@ -50,26 +50,43 @@ class ApprovePlanOperator(HITLOperator):
     def execute(self, context: Any) -> Any:
         """Ask, unless the run needs no approval or has one for this very plan; waits without a worker or a trigger."""
         settings = cluster_settings(self.cluster)
-        options = run_options(settings, context)
+        options = self.options_of(settings, context)
         record = open_record(settings.slug, context["run_id"])
-        plan, identity = _plan_of(record, options)
-        if not options.require_approval:
+        identity = self.identity_of(record, options)
+        if not self.is_wanted(options):
             self.log.info("This run needs no approval (require_approval). Plan %s.", identity)
             return {"plan": identity, "approved_by": None}
         if (answer := record.last(ev.Approved)) is not None and answer.event.plan_id == identity:
             # Airflow may try this task again after the answer: it is not asked for twice.
             return self._answered(answer.event)
-        outlook = make_outlook(plan, now(), read_history(settings.slug), options.windows, options.blackouts)
-        self.body = plan_markdown(plan, outlook, identity)
+        self.body = self.body_of(settings, record, options, identity)
         self.response_timeout = timedelta(minutes=options.approval_timeout_minutes)
         self.assigned_users = [{"id": name, "name": name} for name in options.approvers] or None
         return super().execute(context)
+
+    def options_of(self, settings: ClusterSettings, context: Any) -> RunOptions:
+        """Return the run's options."""
+        return run_options(settings, context)
+
+    def is_wanted(self, options: RunOptions) -> bool:
+        """Return whether the run wants the approval."""
+        return options.require_approval
+
+    def identity_of(self, record: RunRecord, options: RunOptions) -> str:
+        """Return the hash of what is approved; raises AirflowFailException when there is no plan."""
+        return plan_hash(planned(record), options.to_json())
+
+    def body_of(self, settings: ClusterSettings, record: RunRecord, options: RunOptions, identity: str) -> str:
+        """Return what the person reads, as Markdown."""
+        plan = planned(record)
+        outlook = make_outlook(plan, now(), read_history(settings.slug), options.windows, options.blackouts)
+        return plan_markdown(plan, outlook, identity)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Put the answer on record; raises when it is no."""
         settings = cluster_settings(self.cluster)
         record = open_record(settings.slug, context["run_id"])
-        _, identity = _plan_of(record, run_options(settings, context))
+        identity = self.identity_of(record, self.options_of(settings, context))
         answer = super().execute_complete(context, event)
         by = _who(answer.get("responded_by_user"))
         approved = ev.Approved(
@@ -90,11 +107,12 @@ class ApprovePlanOperator(HITLOperator):
         raise AirflowFailException(f"{answer.by} refused the plan. {answer.comment} Nothing was changed.")
 
 
-def _plan_of(record: RunRecord, options: RunOptions) -> tuple[Plan, str]:
+def planned(record: RunRecord) -> Plan:
+    """Return the run's plan; raises AirflowFailException when there is none."""
     plan = read_plan(record)
     if plan is None:
         raise AirflowFailException("There is no plan for this run. Clear the task 'plan' with its downstream tasks.")
-    return plan, plan_hash(plan, options.to_json())
+    return plan
 
 
 def _who(user: Mapping[str, Any] | None) -> str:

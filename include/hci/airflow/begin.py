@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from include.hci.airflow.begun_runs import BegunRun, note_begun
 from include.hci.airflow.names import run_type_name
 from include.hci.airflow.open_runs import OpenRun, mark_open
 from include.hci.airflow.work import now
@@ -35,7 +36,10 @@ def begin_run(
         started_by=getattr(run, "triggering_user_name", None) or run_type_name(run.run_type),
         run_kind=kind,
         request=dict(request or {}),
+        poll_seconds=settings.pacing.poll_seconds,
     )
     # Before anything else: a run that dies is found by this.
     mark_open(settings.slug, OpenRun(context["run_id"], dag_id))
-    record.add(started, now())
+    begun = now()
+    record.add(started, begun)
+    note_begun(settings.slug, BegunRun(context["run_id"], dag_id), begun)

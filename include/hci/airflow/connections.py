@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow.sdk import BaseHook
@@ -92,6 +92,51 @@ async def load_management_async(cluster: ClusterSettings) -> ConnectionSettings 
     for secret in _secrets({host.name: found}):
         await amask_secret(secret)
     return found
+
+
+def load_endpoints(names: Iterable[str]) -> dict[str, ConnectionSettings | str]:
+    """Return how the endpoint behind each Airflow connection of ``names`` is reached, or why it cannot be, from inside a task."""
+    found: dict[str, ConnectionSettings | str] = {}
+    for name in dict.fromkeys(names):
+        try:
+            found[name] = endpoint_settings(name, BaseHook.get_connection(name))
+        except (ConnectionUnusable, AirflowException) as error:
+            # Whether a hook is needed is for the run to say: most of them may fail.
+            found[name] = str(error)
+    for secret in _secrets({name: one for name, one in found.items() if isinstance(one, ConnectionSettings)}):
+        mask_secret(secret)
+    return found
+
+
+async def load_endpoints_async(names: Iterable[str]) -> dict[str, ConnectionSettings | str]:
+    """Do what ``load_endpoints`` does from inside a trigger."""
+    found: dict[str, ConnectionSettings | str] = {}
+    for name in dict.fromkeys(names):
+        try:
+            found[name] = endpoint_settings(name, await BaseHook.aget_connection(name))
+        except (ConnectionUnusable, AirflowException) as error:
+            found[name] = str(error)
+    for secret in _secrets({name: one for name, one in found.items() if isinstance(one, ConnectionSettings)}):
+        await amask_secret(secret)
+    return found
+
+
+def endpoint_settings(name: str, connection: Any) -> ConnectionSettings:
+    """Return how the endpoint behind Airflow's ``connection`` called ``name`` is reached; raises ConnectionUnusable."""
+    if connection.conn_type not in (CONNECTION_TYPE, None, ""):
+        raise ConnectionUnusable(
+            f"The Airflow connection {name} of a hook is of type {connection.conn_type!r}. "
+            f"Make it one of type {CONNECTION_TYPE!r}."
+        )
+    if not connection.host:
+        raise ConnectionUnusable(f"The Airflow connection {name} of a hook names no host.")
+    try:
+        extra = connection.extra_dejson or {}
+        return ConnectionSettings.from_connection(
+            connection.host, connection.login, connection.password, connection.port, extra
+        )
+    except (ValueError, TypeError) as error:
+        raise ConnectionUnusable(f"The Airflow connection {name} of a hook cannot be used: {error}") from None
 
 
 def _secrets(settings: Mapping[str, ConnectionSettings]) -> set[str]:

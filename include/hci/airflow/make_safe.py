@@ -74,7 +74,7 @@ class MakeSafeOperator(ConcludeOperator):
     def options_of(self, settings: ClusterSettings, context: Mapping[str, Any]) -> RunOptions:
         """Return the options with which the dead run was started."""
         started = open_record(settings.slug, self.dead_run).last(ev.RunStarted)
-        return RunOptions.for_run(settings) if started is None else RunOptions.from_json(started.event.options)
+        return RunOptions.as_given(settings) if started is None else RunOptions.from_json(started.event.options)
 
     def verdict(self, report: RunReport, end: Ended) -> str:
         """Return what was undone; raises when something is left for a person."""

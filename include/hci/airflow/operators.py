@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator
@@ -10,7 +10,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow.admission import Admission, admit, admit_cluster_step, missing_approval
 from include.hci.airflow.events import Ended, end_of, is_from, parse
-from include.hci.airflow.storage import open_record
+from include.hci.airflow.log_text import END, after_stop, closing, first_look, opening, problem_lines
+from include.hci.airflow.storage import REPORT_PAGE, open_record, run_address
 from include.hci.airflow.triggers import StepTrigger
 from include.hci.airflow.work import StepWork, cluster_settings, now, read_plan
 from include.hci.policy.plan_hash import plan_hash
@@ -52,10 +53,13 @@ class StepOperator(BaseOperator):
         record = open_record(settings.slug, run_id)
         options = self.options_of(settings, context)
         self.admitted(record, options)
+        patience = deadline_for(self.step, options)  # type: ignore[arg-type]
+        page = f"{run_address(settings.slug, run_id)}/{REPORT_PAGE}"
+        self.say(opening(self.step, self.node, settings.name, patience, page))
         if self.look_first and self.group_id is None:
             work = StepWork.open(self.step, settings.name, run_id, options.to_json(), self.node)
             decision = work.runner.tick(act=False)
-            self.log.info("%s", decision)
+            self.say(first_look(decision, now()))
             if isinstance(decision, Done | Stop):
                 return self.ended(context, end_of(decision))
         return self.hand_over(settings, run_id, options)
@@ -89,6 +93,7 @@ class StepOperator(BaseOperator):
 
     def hand_over(self, settings: ClusterSettings, run_id: str, options: RunOptions) -> NoReturn:
         """Defer to the triggerer."""
+        self.say(("It goes on in the triggerer, whose lines follow here.",))
         deadline = now() + deadline_for(self.step, options)  # type: ignore[arg-type]
         self.defer(
             trigger=StepTrigger(
@@ -110,8 +115,15 @@ class StepOperator(BaseOperator):
         """The task group in which this task waits for its node's turn; None for every step but ``turn``."""
         return self.task_id.rpartition(".")[0] if self.step == "turn" else None
 
+    def say(self, lines: Iterable[str]) -> None:
+        """Write ``lines`` into the task's log."""
+        for line in lines:
+            self.log.info("%s", line)
+
     def go_on(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
         """Take over from the trigger; what another task's trigger said sends this one back to wait for its own."""
+        # What a triggerer that died had begun to fold would swallow everything that follows.
+        self.say((END,))
         settings = cluster_settings(self.cluster)
         run_id = self.run_of(context)
         if not is_from(event, (settings.name, run_id, self.step, self.node)):
@@ -123,10 +135,11 @@ class StepOperator(BaseOperator):
         """Turn a step's end into the task's."""
         record = open_record(cluster_settings(self.cluster).slug, self.run_of(context))
         if end.status == "skipped":
+            self.say((f"Left out: {end.why}",))
             self.skip(record, end.why)
         if end.status == "stopped":
             self.stopped(context, record, end.problem or Problem(title=end.why))
-        self.log.info("Done: %s", end.why)
+        self.say((f"Done: {end.why}", closing(following(self))))
         return {"why": end.why, **end.details}
 
     def skip(self, record: RunRecord, why: str) -> NoReturn:
@@ -139,7 +152,10 @@ class StepOperator(BaseOperator):
         """Fail this try; a failure that is not to be tried again is the node's, or the run's, and goes on record."""
         text = show_problem(problem)
         tries = context["ti"].try_number
-        last = problem.retry_is_safe is False or tries > self.retries_allowed(context)
+        allowed = self.retries_allowed(context)
+        last = problem.retry_is_safe is False or tries > allowed
+        for line in (*problem_lines(problem), after_stop(self.node, tries, allowed, self.retry_delay, final=last)):
+            self.log.error("%s", line)
         if last:
             record.add(ev.Failed(step=self.step, node=self.node, problem=problem), now())  # type: ignore[arg-type]
             raise AirflowFailException(text)
@@ -156,6 +172,16 @@ class NodeStepOperator(StepOperator):
     def retries_allowed(self, context: Mapping[str, Any]) -> int:
         """Return the run's ``max_retries_per_node``."""
         return int(context["params"].get("max_retries_per_node", 3))
+
+
+def following(operator: BaseOperator) -> set[str]:
+    """Return the ids of the tasks that come right after ``operator``'s: those that wait for none of the others."""
+    after = set(operator.downstream_task_ids)
+    dag = operator.get_dag()
+    if dag is None:
+        return after
+    later = {found for name in after for found in dag.get_task(name).get_flat_relative_ids(upstream=False)}
+    return after - later
 
 
 def _missing_approval(record: RunRecord, options: RunOptions) -> str:

@@ -41,6 +41,7 @@ _FORM: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("approval_timeout_minutes", OPERATOR, {"type": "integer", "minimum": 1}),
     ("pause_points", OPERATOR, {"type": "array", "items": {"type": "string", "enum": list(PAUSE_POINTS)}}),
     ("max_passes_per_node", OWN, {"type": "integer", "minimum": 1, "maximum": 20}),
+    ("node_updater", OWN, {"type": "string", "enum": ["auto", "cau_provider", "system_task"]}),
 )
 
 

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from typing import cast
 
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
+from airflow.models.dag import DagModel
 from fastapi import Depends, FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from include.hci.airflow.fleet_rows import fleet_rows
 from include.hci.airflow.names import cluster_slug
 from include.hci.airflow.run_tasks import AS_CSV, UPDATES
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import now
 from include.hci.report.ask import WISHES, Wish, controls, possible, render_ask
 from include.hci.report.build import report_of
-from include.hci.report.events import Concluded, OperatorAsked, RunStarted
+from include.hci.report.events import Concluded, OperatorAsked, RunKind, RunStarted
+from include.hci.report.fleet_page import render_fleet
 from include.hci.report.html import Control, render_html
 from include.hci.report.record import RunRecord
 from include.hci.report.updates_csv import updates_csv
+from include.hci.settings import fleet_path, load_fleet
 
 #: How often the page of a run that goes on is read again.
 REFRESH_SECONDS = 10
+#: How often the fleet's page is: it reads the records of every cluster.
+FLEET_REFRESH_SECONDS = 30
 #: The pages are documents of their own: they may neither load anything from elsewhere, run scripts, nor send forms elsewhere.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
@@ -37,6 +44,8 @@ def report_app() -> FastAPI:
     app = FastAPI(title="Cluster update reports", docs_url=None, redoc_url=None, openapi_url=None)
     see = [Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
     change = [Depends(requires_access_dag("PUT", DagAccessEntity.RUN))]
+    # The fleet's page shows each person the clusters whose runs that person may see.
+    app.add_api_route("/status", fleet, methods=["GET"], response_class=HTMLResponse, dependencies=[Depends(get_user)])
     page = "/report/{dag_id}/{run_id}"
     app.add_api_route(page, report, methods=["GET"], response_class=HTMLResponse, dependencies=see)
     app.add_api_route(f"{page}/{UPDATES}", updates, methods=["GET"], response_class=Response, dependencies=see)
@@ -45,6 +54,19 @@ def report_app() -> FastAPI:
     )
     app.add_api_route(f"{page}/ask/{{wish}}", ask, methods=["POST"], response_class=Response, dependencies=change)
     return app
+
+
+def fleet(user: GetUserDep) -> HTMLResponse:
+    """Return a row for every cluster of the fleet whose runs ``user`` may see."""
+    manager = get_auth_manager()
+
+    def may_see(dag_id: str) -> bool:
+        details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
+        return manager.is_authorized_dag(method="GET", access_entity=DagAccessEntity.RUN, details=details, user=user)
+
+    found = load_fleet(fleet_path())
+    page = render_fleet(fleet_rows(found, now(), may_see), now(), mistakes=len(found.problems))
+    return HTMLResponse(page, headers=HEADERS | {"Refresh": str(FLEET_REFRESH_SECONDS)})
 
 
 def report(dag_id: str, run_id: str, request: Request) -> HTMLResponse:
@@ -84,7 +106,10 @@ def updates(dag_id: str, run_id: str) -> Response:
 def confirm(dag_id: str, run_id: str, wish: str, request: Request) -> Response:
     """Return the page that makes sure that a person wants this."""
     refused = _refused(dag_id, run_id, wish)
-    return refused or HTMLResponse(render_ask(cast(Wish, wish), _back(request)), headers=HEADERS)
+    if refused is not None:
+        return refused
+    kind = _kind(open_record(str(cluster_slug(dag_id)), run_id))
+    return HTMLResponse(render_ask(cast(Wish, wish), _back(request), kind), headers=HEADERS)
 
 
 def ask(
@@ -115,7 +140,12 @@ def _refused(dag_id: str, run_id: str, wish: str) -> HTMLResponse | None:
 
 
 def _possible(record: RunRecord) -> tuple[Wish, ...]:
-    return possible(record.facts, over=record.last(Concluded) is not None)
+    return possible(record.facts, over=record.last(Concluded) is not None, kind=_kind(record))
+
+
+def _kind(record: RunRecord) -> RunKind:
+    started = record.last(RunStarted)
+    return "rolling-update" if started is None else started.event.run_kind
 
 
 def _back(request: Request) -> str:

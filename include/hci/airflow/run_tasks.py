@@ -13,11 +13,12 @@ from include.hci.airflow import connections
 from include.hci.airflow.begin import begin_run
 from include.hci.airflow.events import Ended
 from include.hci.airflow.history import keep_history, read_history
+from include.hci.airflow.log_text import closing, verdict_lines
 from include.hci.airflow.names import run_type_name
 from include.hci.airflow.open_runs import close_run
-from include.hci.airflow.operators import StepOperator, run_options
+from include.hci.airflow.operators import StepOperator, following, run_options
 from include.hci.airflow.schedule import missed_window
-from include.hci.airflow.storage import open_record, run_address
+from include.hci.airflow.storage import REPORT_PAGE, open_record, run_address
 from include.hci.airflow.work import cluster_settings, keep_plan, now, open_cluster, read_plan
 from include.hci.policy.plan import Plan
 from include.hci.powershell.connection import ConnectionSettings
@@ -34,7 +35,6 @@ from include.hci.steps.planning import plan_run
 
 GOOD_OUTCOMES = frozenset({"succeeded", "nothing-to-do", "planned", "staged", "parked", "missed"})
 REPORT_DATA = "report.json"
-REPORT_PAGE = "report.html"
 UPDATES = "updates.csv"
 AS_CSV = "Updates as CSV"
 
@@ -92,6 +92,7 @@ class PlanOperator(BaseOperator):
         if plan is None:
             plan = self._make(context, settings, record)
             keep_plan(record, plan)
+        self.log.info("The plan of %s, one server after the other:", settings.name)
         for node in plan.nodes:
             work = f"{len(node.updates)} updates" if node.has_work else node.skip or "nothing to install"
             self.log.info("%s: %s", node.name, work)
@@ -99,6 +100,7 @@ class PlanOperator(BaseOperator):
             raise AirflowSkipException("No node has anything to install and none waits for a restart.")
         if run_options(settings, context).plan_only:
             raise AirflowSkipException("This run ends with its plan, as plan_only asks.")
+        self.log.info("%s", closing(following(self)))
         return [node.name for node in plan.nodes]
 
     def _make(self, context: Mapping[str, Any], settings: ClusterSettings, record: RunRecord) -> Plan:
@@ -127,14 +129,21 @@ class ReportOperator(BaseOperator):
         settings = cluster_settings(self.cluster)
         record = open_record(settings.slug, context["run_id"])
         # A run that never reached for the lock has nothing to undo, so nothing else will say that it is over.
-        if record.last(ev.LockTaking) is None and record.last(ev.Concluded) is None:
-            why = "The run ended before it took the lock; nothing was changed."
+        if (record.last(ev.LockTaking) is None or _never_began(record)) and record.last(ev.Concluded) is None:
+            why = "The run ended before it had begun; nothing was changed."
             record.add(ev.Concluded(why=why, cancelled=record.facts.cancel is not None), now())
             close_run(settings.slug, context["run_id"], left=False)
         report = write_report(settings, context["run_id"])
         address = f"{run_address(settings.slug, context['run_id'])}/{REPORT_PAGE}"
-        self.log.info("%s: %s", report.headline, address)
+        self.log.info("%s", report.headline)
+        self.log.info("Report: %s", address)
         return address
+
+
+def _never_began(record: RunRecord) -> bool:
+    """Tell whether the lock was given back at once: Airflow does not run the end of a run whose ``take_lock`` failed."""
+    refused = any(failed.event.step == "take_lock" for failed in record.all_of(ev.Failed))
+    return refused and not record.facts.lock_nodes and not record.facts.changes
 
 
 class ConcludeOperator(StepOperator):
@@ -155,6 +164,7 @@ class ConcludeOperator(StepOperator):
         report = write_report(settings, self.run_of(context))
         close_run(settings.slug, self.run_of(context), left=bool(end.details.get("left")))
         keep_history(settings.slug, report)
+        self.say(verdict_lines(report, f"{run_address(settings.slug, self.run_of(context))}/{REPORT_PAGE}"))
         return self.verdict(report, end)
 
     def verdict(self, report: RunReport, end: Ended) -> str:

@@ -19,9 +19,9 @@ _NAMED = 3
 
 
 def timetable_of(cluster: ClusterSettings) -> CronTriggerTimetable | SelfUpdatingTimetable | None:
-    """Return when ``cluster`` is updated by itself; None where the fleet file gives no schedule."""
+    """Return when ``cluster`` is updated by itself; None where the fleet file gives no schedule, or leaves it to CAU's role."""
     schedule = cluster.schedule
-    if schedule is None:
+    if schedule is None or schedule.run_by == "cau":
         return None
     if schedule.cron is not None:
         return CronTriggerTimetable(schedule.cron, timezone=schedule.timezone)

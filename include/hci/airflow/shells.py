@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import atexit
-import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
+from uuid import UUID
 
+from include.hci.airflow.quiet import quiet_protocols
+from include.hci.cluster.facade import EndpointUnknown
 from include.hci.powershell.command import Command, Pipeline
 from include.hci.powershell.connection import ConnectionSettings
+from include.hci.powershell.detached import SETTLE, end_session, leave_running
 from include.hci.powershell.pool import ShellPool
 from include.hci.powershell.result import Result
 from include.hci.powershell.shell import OnProgress, Shell
@@ -19,8 +22,7 @@ from include.hci.powershell.shell import OnProgress, Shell
 @cache
 def shell_pool() -> ShellPool:
     """Return this process's pool; what is still open is closed when the process ends."""
-    # What a step does and why is in its own words; the client's account of every pipeline would bury them.
-    logging.getLogger("pypsrp").setLevel(logging.WARNING)
+    quiet_protocols()
     pool = ShellPool()
     atexit.register(pool.close_all)
     return pool
@@ -43,7 +45,34 @@ class PooledShell:
         with shell_pool().lease(self.settings) as shell:
             return shell.run(pipeline, timeout=timeout, on_progress=on_progress)
 
+    def leave(
+        self, pipeline: Command | Pipeline, session: UUID, *, lasts: timedelta, settle: timedelta = SETTLE
+    ) -> None:
+        """Begin ``pipeline`` in a session of its own and leave it running there."""
+        leave_running(self.settings, pipeline, session, lasts=lasts, settle=settle)
+
+    def end_session(self, session: UUID) -> None:
+        """End a session in which something was left running."""
+        end_session(self.settings, session)
+
 
 def lend(settings: Mapping[str, ConnectionSettings]) -> Callable[[str], Shell]:
     """Return the function that gives the shell of a node by its name."""
     return lambda node: PooledShell(settings[node])
+
+
+def lend_in(settings: Mapping[str, ConnectionSettings]) -> Callable[[str, str], Shell]:
+    """Return the function that gives the shell of a node in a session configuration other than its connection's own."""
+    return lambda node, configuration: PooledShell(replace(settings[node], configuration_name=configuration))
+
+
+def lend_endpoint(found: Mapping[str, ConnectionSettings | str]) -> Callable[[str], Shell]:
+    """Return the function that gives the shell behind an Airflow connection; ``found`` says how it is reached or why not."""
+
+    def lend_one(connection: str) -> Shell:
+        one = found.get(connection, f"The Airflow connection {connection} was not looked up.")
+        if isinstance(one, str):
+            raise EndpointUnknown(one)
+        return PooledShell(one)
+
+    return lend_one

@@ -14,6 +14,8 @@ from include.hci.report.record import RunRecord
 from include.hci.report.storage import LocalStorage, Storage, checked_name
 
 VARIABLE = "HCI_REPORTS"
+#: The report's page beside the record.
+REPORT_PAGE = "report.html"
 
 
 def reports_location(environ: Mapping[str, str] = os.environ) -> str:

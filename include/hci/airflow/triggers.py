@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from include.hci.airflow.events import addressed, finished, skipped, unexpected
+from include.hci.airflow.log_text import END, StepLog
 from include.hci.airflow.progress import describe, publish, under_way
 from include.hci.airflow.turn import Turn, TurnVerdict, group_states, verdict
 from include.hci.airflow.work import StepWork
@@ -92,6 +93,7 @@ class StepTrigger(BaseTrigger):
 
     async def _wait_for_turn(self, work: StepWork) -> TriggerEvent | None:
         """Return when it is the node's turn; with an event when it will not have one."""
+        said = ""
         while self.group_id is not None:
             answer = await remoting_threads().run(self._turn, work)
             if answer.turn is Turn.STOP:
@@ -99,23 +101,41 @@ class StepTrigger(BaseTrigger):
             if answer.turn is Turn.GO:
                 work.begin()
                 return None
+            # How Airflow gets on with the other server's tasks is shown as progress, and in their own logs.
+            if (who := answer.why.partition(":")[0]) != said:
+                said = who
+                self._say((f"Waits for its turn: {who}.",))
             await publish(self.task_instance, {"step": self.step, "text": f"waits for its turn: {answer.why}"})
             await asyncio.sleep(self.poll_seconds)
         return None
 
     async def _run_step(self, work: StepWork) -> TriggerEvent:
-        said = ""
+        lines = StepLog()
+        # A triggerer that died may have left something folded, which would swallow what follows.
+        self._say((END,))
+        try:
+            return await self._go_on(work, lines)
+        finally:
+            self._say(lines.close())
+
+    async def _go_on(self, work: StepWork, lines: StepLog) -> TriggerEvent:
+        warned = ""
         while not self._killed:
             decision = await self._tick(work)
-            if str(decision) != said:
-                said = str(decision)
-                self.log.info(said)
+            self._say(lines.lines(decision, datetime.now(UTC)))
+            if work.warned != warned:
+                warned = work.warned
+                self.log.warning("%s", warned)
             if isinstance(decision, Done | Stop):
                 return finished(decision)
             await publish(self.task_instance, {"step": self.step, **describe(decision)})
             await asyncio.sleep(min(self.poll_seconds, work.runner.pause_after(decision).total_seconds() or 0.05))
         # A trigger that ends without a word fails whatever task the database takes it for.
         return skipped("a person has ended this task")
+
+    def _say(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.log.info("%s", line)
 
     async def on_kill(self) -> None:
         """Stop acting: a person has marked or cleared the task. A command that is under way ends by itself."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from include.hci.airflow import connections
-from include.hci.airflow.shells import PooledShell, lend
+from include.hci.airflow.shells import PooledShell, lend, lend_endpoint, lend_in
 from include.hci.airflow.storage import open_cluster_storage, open_record
 from include.hci.cluster.facade import FleetCluster, ManagementHost
 from include.hci.cluster.lock import RunLock
@@ -21,6 +21,7 @@ from include.hci.powershell.connection import ConnectionSettings
 from include.hci.powershell.errors import RemotingError
 from include.hci.powershell.threads import remoting_threads
 from include.hci.report.record import RunRecord
+from include.hci.report.watch_events import RanLong
 from include.hci.settings import ClusterSettings, Fleet, RunOptions, fleet_path, load_fleet
 from include.hci.steps.context import StepContext, deadline_for, poll_for
 from include.hci.steps.engine import StepRunner
@@ -28,8 +29,15 @@ from include.hci.steps.factory import make_step
 from include.hci.steps.first_seen import StoredFirstSeen
 
 PLAN = "plan.json"
-#: The only step that asks the management host.
-_ASKS_BESIDE = "readiness"
+#: The steps that ask the management host.
+_ASKS_BESIDE = frozenset(
+    {
+        *("readiness", "prepare", "preview", "run_cau", "collect", "conclude"),
+        *("cau_setup", "configure_role", "verify_role"),
+    }
+)
+#: The steps that give the commands of hooks, or look whether they could.
+_TELLS = frozenset({"readiness", "take_lock", "drain", "resume", "conclude"})
 
 
 class ClusterUnknown(ValueError):
@@ -76,7 +84,16 @@ def management_host(found: ConnectionSettings | str | None) -> ManagementHost | 
         return None
     if isinstance(found, str):
         return ManagementHost(None, problem=found)
-    return ManagementHost(PooledShell(found), found.passes_credentials)
+    by_credssp = None
+    if not found.passes_credentials and found.user and found.password:
+        # CredSSP goes by name and password alone: what other kinds of authentication were told stays with them.
+        by_credssp = PooledShell(replace(found, auth="credssp"))
+    return ManagementHost(PooledShell(found), found.passes_credentials, by_credssp=by_credssp)
+
+
+def _hook_connections(step: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the Airflow connections over which ``step`` may have to give the commands of the run's hooks."""
+    return tuple(hook.connection for hook in RunOptions.from_json(options).hooks) if step in _TELLS else ()
 
 
 def now() -> datetime:
@@ -105,8 +122,10 @@ class StepWork:
     ) -> StepWork:
         """Return the work of one step, from inside a task; raises ClusterUnknown or ConnectionUnusable."""
         settings = cluster_settings(cluster)
-        beside = connections.load_management(settings) if step == _ASKS_BESIDE else None
-        return cls._build(step, settings, connections.load(settings), beside, run_id, options, node, deadline)
+        beside = connections.load_management(settings) if step in _ASKS_BESIDE else None
+        endpoints = connections.load_endpoints(_hook_connections(step, options))
+        found = connections.load(settings)
+        return cls._build(step, settings, found, beside, endpoints, run_id, options, node, deadline)
 
     @classmethod
     async def open_async(
@@ -123,8 +142,9 @@ class StepWork:
         threads = remoting_threads()
         settings = await threads.run(cluster_settings, cluster)
         found = await connections.load_async(settings)
-        beside = await connections.load_management_async(settings) if step == _ASKS_BESIDE else None
-        return await threads.run(cls._build, step, settings, found, beside, run_id, options, node, deadline)
+        beside = await connections.load_management_async(settings) if step in _ASKS_BESIDE else None
+        endpoints = await connections.load_endpoints_async(_hook_connections(step, options))
+        return await threads.run(cls._build, step, settings, found, beside, endpoints, run_id, options, node, deadline)
 
     @classmethod
     def _build(
@@ -133,6 +153,7 @@ class StepWork:
         settings: ClusterSettings,
         found: Mapping[str, ConnectionSettings],
         beside: ConnectionSettings | str | None,
+        endpoints: Mapping[str, ConnectionSettings | str],
         run_id: str,
         options: Mapping[str, Any],
         node: str | None,
@@ -148,7 +169,14 @@ class StepWork:
             read_plan(record),
             StoredFirstSeen(open_cluster_storage(settings.slug)),
         )
-        cluster = FleetCluster(settings.name, settings.node_names, lend(found), management_host(beside))
+        cluster = FleetCluster(
+            settings.name,
+            settings.node_names,
+            lend(found),
+            management_host(beside),
+            lend_in=lend_in(found),
+            lend_endpoint=lend_endpoint(endpoints),
+        )
         runner = StepRunner(
             make_step(step, context, node),  # type: ignore[arg-type]  # the engine checks the name
             cluster,
@@ -181,6 +209,12 @@ class StepWork:
     def failed_nodes(self) -> tuple[str, ...]:
         """The nodes that failed for good, by the run's own record."""
         return tuple(self.context.record.facts.failed)
+
+    @property
+    def warned(self) -> str:
+        """That the run takes longer than it should, and when that was said; empty: it does not."""
+        found = self.context.record.last(RanLong)
+        return "" if found is None else f"Warned at {found.at:%H:%M} UTC: {found.event.why}"
 
     def begin(self) -> None:
         """Let the step's patience count from now: the hours in which other nodes had their turn are not its own."""

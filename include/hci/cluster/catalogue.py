@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from include.hci.cluster.as_found import CREDSSP_SETTINGS, FIREWALL_GROUPS
+from include.hci.cluster.cau_role import ROLE_OPTIONS, ROLE_SCHEDULE
+from include.hci.cluster.cau_runs import RUN_PARAMETERS, SCAN_PARAMETERS
 from include.hci.cluster.rollout import COMPONENTS_SETTING, ROLLOUT_SETTING
+from include.hci.cluster.system_task.build import DEFINITION
+from include.hci.cluster.system_task.protocol import ARGUMENTS, FOLDER
 from include.hci.powershell.command import Command, Pipeline, as_pipeline
 
 
@@ -30,12 +35,13 @@ class CatalogueEntry:
 
 _CLUSTERS, _STORAGE, _CIM, _CAU = "FailoverClusters", "Storage", "CimCmdlets", "ClusterAwareUpdating"
 _MANAGEMENT = "Microsoft.PowerShell.Management"
+_TASKS = "ScheduledTasks"
 _NAMESPACE = ("root/Microsoft/Windows/ClusterUpdate",)
 
 CATALOGUE: tuple[CatalogueEntry, ...] = (
     CatalogueEntry("Get-Cluster", _CLUSTERS),
     CatalogueEntry("Get-ClusterNode", _CLUSTERS),
-    CatalogueEntry("Get-ClusterGroup", _CLUSTERS),
+    CatalogueEntry("Get-ClusterGroup", _CLUSTERS, ("Name",)),
     CatalogueEntry("Get-ClusterResource", _CLUSTERS),
     CatalogueEntry("Get-ClusterQuorum", _CLUSTERS),
     CatalogueEntry("Get-ClusterSharedVolume", _CLUSTERS),
@@ -50,6 +56,10 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         changes=True,
         values={"Failback": ("Immediate", "NoFailback", "Policy")},
     ),
+    CatalogueEntry("Stop-Cluster", _CLUSTERS, ("Force",), changes=True),
+    CatalogueEntry("Stop-ClusterResource", _CLUSTERS, ("Name",), changes=True),
+    CatalogueEntry("Start-ClusterResource", _CLUSTERS, ("Name",), changes=True),
+    CatalogueEntry("Start-ClusterGroup", _CLUSTERS, ("Name", "Wait"), changes=True),
     CatalogueEntry("Get-VirtualDisk", _STORAGE),
     CatalogueEntry("Get-StoragePool", _STORAGE, ("IsPrimordial",)),
     CatalogueEntry("Get-StorageJob", _STORAGE),
@@ -84,13 +94,137 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
     CatalogueEntry("Get-ItemProperty", _MANAGEMENT, ("LiteralPath",)),
     CatalogueEntry("Test-Path", _MANAGEMENT, ("LiteralPath",)),
     CatalogueEntry("Get-Service", _MANAGEMENT, ("Name",)),
+    CatalogueEntry(
+        "Set-Service",
+        _MANAGEMENT,
+        ("Name", "StartupType"),
+        changes=True,
+        values={"StartupType": ("Automatic", "Manual", "Disabled")},
+    ),
+    CatalogueEntry("Start-Service", _MANAGEMENT, ("Name",), changes=True),
     CatalogueEntry("Restart-Computer", _MANAGEMENT, ("Force",), changes=True),
-    CatalogueEntry("Get-CauRun", _CAU, ("ClusterName",)),
+    CatalogueEntry("Get-CauRun", _CAU, ("ClusterName", "ShowClusterNodeState")),
     CatalogueEntry("Get-CauClusterRole", _CAU, ("ClusterName",)),
     CatalogueEntry("Test-CauSetup", _CAU, ("ClusterName",)),
+    CatalogueEntry("Get-CauReport", _CAU, ("ClusterName", "Last", "Detailed")),
+    # On the management host only, as an administrator: a constrained endpoint of a node does not show them.
+    CatalogueEntry("Get-CauPlugin", _CAU, role=False),
+    CatalogueEntry("Invoke-CauScan", _CAU, ("ClusterName", *SCAN_PARAMETERS), role=False),
+    CatalogueEntry(
+        "Invoke-CauRun",
+        _CAU,
+        ("ClusterName", *RUN_PARAMETERS, "ForceRecovery", "Force", "Confirm"),
+        changes=True,
+        role=False,
+    ),
+    CatalogueEntry("Stop-CauRun", _CAU, ("ClusterName", "Force"), changes=True, role=False),
+    CatalogueEntry(
+        "Add-CauClusterRole",
+        _CAU,
+        (
+            *("ClusterName", "VirtualComputerObjectName", "GroupName", "Force", "Verbose"),
+            *ROLE_SCHEDULE,
+            *ROLE_OPTIONS,
+        ),
+        changes=True,
+        role=False,
+    ),
+    CatalogueEntry(
+        "Set-CauClusterRole",
+        _CAU,
+        ("ClusterName", "UseDefault", "UpdateNow", "Force", "Verbose", *ROLE_SCHEDULE, *ROLE_OPTIONS),
+        changes=True,
+        role=False,
+    ),
+    CatalogueEntry("Enable-CauClusterRole", _CAU, ("ClusterName", "Force"), changes=True, role=False),
+    CatalogueEntry("Disable-CauClusterRole", _CAU, ("ClusterName", "Force"), changes=True, role=False),
+    CatalogueEntry("Remove-CauClusterRole", _CAU, ("ClusterName", "Force"), changes=True, role=False),
+    CatalogueEntry("Get-WindowsFeature", "ServerManager", ("Name",), role=False),
+    CatalogueEntry(
+        "Install-WindowsFeature",
+        "ServerManager",
+        ("Name", "IncludeManagementTools"),
+        changes=True,
+        role=False,
+        values={"Name": ("Failover-Clustering", "RSAT-Clustering", "RSAT-Clustering-PowerShell")},
+    ),
+    CatalogueEntry(
+        "Enable-NetFirewallRule",
+        "NetSecurity",
+        ("Group",),
+        changes=True,
+        role=False,
+        values={"Group": FIREWALL_GROUPS[:1]},
+    ),
+    CatalogueEntry(
+        "Enable-WSManCredSSP",
+        "Microsoft.WSMan.Management",
+        ("Role", "Force"),
+        changes=True,
+        role=False,
+        values={"Role": ("Server",)},
+    ),
+    CatalogueEntry(
+        "Disable-WSManCredSSP",
+        "Microsoft.WSMan.Management",
+        ("Role",),
+        changes=True,
+        role=False,
+        values={"Role": ("Server",)},
+    ),
+    CatalogueEntry(
+        "Disable-NetFirewallRule",
+        "NetSecurity",
+        ("Group",),
+        changes=True,
+        role=False,
+        values={"Group": FIREWALL_GROUPS[:1]},
+    ),
+    CatalogueEntry("Out-Null", "Microsoft.PowerShell.Core", role=False),
     CatalogueEntry("Get-VM", "Hyper-V"),
     CatalogueEntry("Get-VMDvdDrive", "Hyper-V"),
-    CatalogueEntry("Get-ScheduledTask", "ScheduledTasks"),
+    CatalogueEntry("Stop-VM", "Hyper-V", changes=True),
+    CatalogueEntry("Save-VM", "Hyper-V", changes=True),
+    CatalogueEntry("Get-ScheduledTask", _TASKS, ("TaskName", "TaskPath")),
+    CatalogueEntry("Get-ScheduledTaskInfo", _TASKS, ("TaskName", "TaskPath")),
+    # The definition is one fixed text, and the folder and the encoding are fixed as well.
+    CatalogueEntry(
+        "Register-ScheduledTask",
+        _TASKS,
+        ("TaskName", "TaskPath", "Xml"),
+        changes=True,
+        values={"Xml": (DEFINITION.read_text(encoding="ascii"),), "TaskPath": ("\\",)},
+    ),
+    CatalogueEntry("Start-ScheduledTask", _TASKS, ("TaskName", "TaskPath"), changes=True),
+    CatalogueEntry("Stop-ScheduledTask", _TASKS, ("TaskName", "TaskPath"), changes=True),
+    CatalogueEntry("Unregister-ScheduledTask", _TASKS, ("TaskName", "TaskPath", "Confirm"), changes=True),
+    CatalogueEntry(
+        "New-Item",
+        _MANAGEMENT,
+        ("Path", "ItemType"),
+        changes=True,
+        values={"Path": (FOLDER,), "ItemType": ("Directory",)},
+    ),
+    CatalogueEntry(
+        "Set-Content",
+        _MANAGEMENT,
+        ("LiteralPath", "Value", "Encoding"),
+        changes=True,
+        values={"LiteralPath": (ARGUMENTS,)},
+    ),
+    CatalogueEntry("Get-Content", _MANAGEMENT, ("LiteralPath", "Raw", "Encoding")),
+    CatalogueEntry(
+        "Remove-Item",
+        _MANAGEMENT,
+        ("LiteralPath", "Recurse", "Force", "Confirm"),
+        changes=True,
+        values={"LiteralPath": (FOLDER,)},
+    ),
+    CatalogueEntry("Get-Item", _MANAGEMENT, ("LiteralPath",), values={"LiteralPath": CREDSSP_SETTINGS}),
+    CatalogueEntry("Get-NetFirewallRule", "NetSecurity", ("Group",), values={"Group": FIREWALL_GROUPS}),
+    CatalogueEntry("Get-PSSessionConfiguration", "Microsoft.PowerShell.Core"),
+    # On the endpoint of a monitoring system, to see whether the command of a required hook is there.
+    CatalogueEntry("Get-Command", "Microsoft.PowerShell.Core", ("Name",), role=False),
     # The proxy that a RestrictedRemoteServer session has by itself knows no -ExpandProperty.
     CatalogueEntry("Select-Object", "Microsoft.PowerShell.Utility", ("ExpandProperty",)),
     CatalogueEntry("Where-Object", "Microsoft.PowerShell.Core", ("Property", "EQ", "Value")),
@@ -119,7 +253,8 @@ def _outside(command: Command) -> list[str]:
     ]
     for name, value in command.parameters.items():
         allowed = entry.values.get(known.get(name.lower(), ""))
-        if allowed is not None and value not in allowed:
+        given = value if isinstance(value, list | tuple) else (value,)
+        if allowed is not None and any(each not in allowed for each in given):
             problems.append(f"{command.name} -{name} {value!r} is not in the catalogue")
     if command.is_change and not entry.changes:
         problems.append(f"{command.name} is sent as a change, but catalogued as reading")

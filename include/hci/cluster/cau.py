@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -22,11 +22,16 @@ _NO_ROLE = "not configured with a cluster-aware updating clustered role"
 
 @dataclass(frozen=True, slots=True)
 class CauRunState:
-    """Whether CAU itself is updating the cluster. ``state`` is CAU's RunState as it came: not all of them are documented."""
+    """Whether CAU itself is updating the cluster. ``state`` is CAU's RunState as it came: not all of them are documented.
+
+    ``nodes`` is what the run says of each node last, in its own words.
+    """
 
     state: str
     coordinator: str = ""
     run_id: str = ""
+    started_at: datetime | None = None
+    nodes: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_free(self) -> bool:
@@ -54,7 +59,13 @@ def get_cau_run(shell: Shell, cluster: str) -> CauRunState:
         state = str(first)
     if not isinstance(run, PSObject):
         return CauRunState(state)
-    return CauRunState(state, run.string("CurrentOrchestrator", ""), run.string("RunId", ""))
+    return CauRunState(
+        state,
+        run.string("CurrentOrchestrator", ""),
+        run.string("RunId", ""),
+        _moment(run.get("RunStartTime")),
+        _node_states(run.get("NodeStatusNotifications")),
+    )
 
 
 def get_cau_cluster_role(shell: Shell, cluster: str) -> dict[str, str] | None:
@@ -95,6 +106,24 @@ def create_lock(shell: Shell, kind: LockClass, guid: UUID) -> None:
 def remove_lock(shell: Shell, kind: LockClass, guid: UUID) -> None:
     """Remove the lock object ``kind`` if it is that of ``guid``; nobody else's is touched."""
     shell.run(lock_of(kind, guid) | Command("Remove-CimInstance")).require()
+
+
+def _moment(value: object) -> datetime | None:
+    """Return when a run began; the property's kind of time is not documented, so what is no time is passed over."""
+    if not isinstance(value, datetime):
+        return None
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _node_states(value: object) -> tuple[tuple[str, str], ...]:
+    """Return node and state of every notification; remoting flattens what lies too deep to text, which says neither."""
+    found = []
+    for item in value if isinstance(value, tuple | list) else ():
+        node = item.get("Node") if isinstance(item, PSObject) else None
+        name = node.string("NodeName", "") if isinstance(node, PSObject) else str(node or "")
+        if name:
+            found.append((name, str(item.get("Status") or "")))
+    return tuple(found)
 
 
 def _role_value(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -38,6 +39,10 @@ class NodeUpdater(Protocol):
 
     def probe(self) -> UpdaterProbe:
         """Return whether this updater can be used on the node."""
+        ...
+
+    def ahead(self, searches: Collection[str]) -> None:
+        """Take note of the criteria that are going to be scanned for, one after the other."""
         ...
 
     def scan(self, criteria: str) -> tuple[Update, ...]:
@@ -94,6 +99,9 @@ class CauProviderUpdater:
         takes_feature = _FEATURE_PARAMETER in methods["ScanUpdates"].strings("Parameters", ())
         self._probe = UpdaterProbe(True, "the node's CAU provider has every method", takes_feature)
         return self._probe
+
+    def ahead(self, searches: Collection[str]) -> None:
+        """Nothing: every scan is a call of its own."""
 
     def scan(self, criteria: str) -> tuple[Update, ...]:
         """Return what a scan with ``criteria`` offers."""

@@ -10,7 +10,8 @@ from include.hci.powershell.catalogue import known_code, normalize_code
 
 _KB = re.compile(r"\bKB\d{6,8}\b", re.IGNORECASE)
 #: HRESULTs of Windows Update that are successes: a restart is required, already installed, not applicable any more.
-_GOOD = frozenset({0x00240005, 0x00240006, 0x80240017})
+_NOT_APPLICABLE = 0x80240017
+_GOOD = frozenset({0x00240005, 0x00240006, _NOT_APPLICABLE})
 #: Another installation is in progress, or an operation of the agent is.
 _BUSY = frozenset({0x80240016, 0x80240009})
 
@@ -59,6 +60,11 @@ class UpdateResult:
     def is_good(self) -> bool:
         """Whether nothing went wrong with it, by its code or by an HRESULT that is a success in disguise."""
         return self.code == ResultCode.SUCCEEDED or self.hresult in _GOOD
+
+    @property
+    def is_superfluous(self) -> bool:
+        """Whether nothing was installed because the node does not need it any more: another update has replaced it meanwhile."""
+        return self.hresult == _NOT_APPLICABLE
 
     @property
     def is_busy(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from include.hci.cluster.facade import Cluster, may_ask_another
+from include.hci.cluster.facade import Cluster, is_denied, may_ask_another
 from include.hci.cluster.nodes import ClusterNode, get_cluster_nodes
 from include.hci.cluster.values import NodeState
 from include.hci.powershell.errors import NodeUnreachable, RemotingError
@@ -16,10 +16,11 @@ def read_from_witness(cluster: Cluster, avoid: Collection[str] = ()) -> tuple[Sh
 
     A node outside the cluster, or only just back in it, shows a storage without disks and without jobs, which must not be taken
     for a whole one (azure-stack-docs, maintain-servers). Nodes that are paused, and those to ``avoid``, are asked last. Raises
-    NodeUnreachable, naming every node and its reason, when none will do.
+    NodeUnreachable, naming every node and its reason, when none will do; what a node said that denied access, when one did.
     """
     shunned = {name.lower() for name in avoid}
     reasons: list[str] = []
+    denied: RemotingError | None = None
     second_best: tuple[Shell, tuple[ClusterNode, ...]] | None = None
     for name in sorted(cluster.nodes, key=lambda node: node.lower() in shunned):
         shell = cluster.on(name)
@@ -28,6 +29,7 @@ def read_from_witness(cluster: Cluster, avoid: Collection[str] = ()) -> tuple[Sh
         except RemotingError as error:
             if not may_ask_another(error, changes=False):
                 raise
+            denied = denied or (error if is_denied(error) else None)
             reasons.append(f"{name}: {error.detail}")
             continue
         state = next((node.state for node in nodes if node.name.lower() == name.lower()), NodeState.UNKNOWN)
@@ -39,4 +41,6 @@ def read_from_witness(cluster: Cluster, avoid: Collection[str] = ()) -> tuple[Sh
             reasons.append(f"{name} is {state}")
     if second_best is not None:
         return second_best
+    if denied is not None:
+        raise denied
     raise NodeUnreachable(f"no node of {cluster.name} could tell its state ({'; '.join(reasons)})")

@@ -27,12 +27,16 @@ class Occasion:
 
 @dataclass(frozen=True, slots=True)
 class HookCall:
-    """One command to give on the endpoint behind ``connection``; ``required``: its failure keeps the work from beginning."""
+    """One command to give on the endpoint behind ``connection``; ``required``: its failure keeps the work from beginning.
+
+    ``position`` is that of the hook in the settings, by which a run knows on its record what it has given.
+    """
 
     connection: str
     command: Command
     timeout: timedelta
     required: bool
+    position: int = 0
 
 
 def due_hooks(hooks: Sequence[HookCommand], occasion: Occasion) -> tuple[HookCall, ...]:
@@ -47,8 +51,9 @@ def due_hooks(hooks: Sequence[HookCommand], occasion: Occasion) -> tuple[HookCal
             Command(hook.command, _parameters(hook, occasion), changes=True),
             timedelta(seconds=hook.timeout_seconds),
             hook.required and hook.when in ENDS,
+            position,
         )
-        for hook in hooks
+        for position, hook in enumerate(hooks)
         if hook.when == occasion.when
     )
 

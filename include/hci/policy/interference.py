@@ -21,7 +21,8 @@ class Fingerprint:
 
     ``cau_run`` is CAU's state (empty: not known), ``role`` the self-updating role's parameters (None: no role, or not known where
     ``role_known`` is false), ``locks`` who holds which lock object (``guid`` by ``node/class``). ``builds`` and ``installed``
-    (how many updates) go by the node's name; a node that was not asked is left out.
+    (how many updates) go by the node's name; a node that was not asked is left out. ``unread`` says what was asked for and not
+    answered, and why: that is never taken for a change.
     """
 
     members: tuple[str, ...]
@@ -33,6 +34,7 @@ class Fingerprint:
     locks: Mapping[str, str] = field(default_factory=dict)
     builds: Mapping[str, str] = field(default_factory=dict)
     installed: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the fingerprint as JSON data."""
@@ -46,12 +48,13 @@ class Fingerprint:
             "locks": dict(self.locks),
             "builds": dict(self.builds),
             "installed": dict(self.installed),
+            "unread": list(self.unread),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Fingerprint:
         """Return the fingerprint that ``to_json`` gave."""
-        return cls(**{**data, "members": tuple(data["members"])})
+        return cls(**{**data, "members": tuple(data["members"]), "unread": tuple(data["unread"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from include.hci.cluster.nodes import ClusterNode
 from include.hci.cluster.updates import Update
 from include.hci.policy.budget import out_of_service
 from include.hci.policy.gates import find_node, nodes_out
+from include.hci.policy.interference import Fingerprint
 from include.hci.policy.order import NodeOrder
 
 
@@ -20,7 +21,8 @@ class PlannedNode:
 
     ``excluded`` maps update ids that are left out to the reason, ``superseded`` are those of them that another one replaces, and
     ``reasons`` say by update id why the others are in; ``skip`` says why the node is not touched at all (empty: it
-    is updated); ``manual_maintenance`` says that storage maintenance mode is entered by hand before its restart.
+    is updated); ``manual_maintenance`` says that storage maintenance mode is entered by hand before its restart;
+    ``updater`` is how it is installed, and ``updater_why`` why that way.
     """
 
     name: str
@@ -32,6 +34,8 @@ class PlannedNode:
     restart_pending: bool = False
     manual_maintenance: bool = False
     skip: str = ""
+    updater: str = ""
+    updater_why: str = ""
 
     @property
     def has_work(self) -> bool:
@@ -50,6 +54,7 @@ class Plan:
 
     ``members`` are all nodes of the cluster as found, ``already_out`` those not Up then. ``per_node`` is how long one node
     probably takes, ``longest_node`` what it hardly exceeds: that much has to be left in a window before a node is begun.
+    ``options`` are those under which it was made, as JSON data, and ``fingerprint`` is what nobody else should change since.
     """
 
     cluster: str
@@ -61,6 +66,8 @@ class Plan:
     max_failed_nodes: int = 0
     per_node: timedelta | None = None
     longest_node: timedelta | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: Fingerprint | None = None
 
     @property
     def tolerated(self) -> tuple[str, ...]:
@@ -87,9 +94,13 @@ class Plan:
             "max_failed_nodes": self.max_failed_nodes,
             "per_node_seconds": None if self.per_node is None else self.per_node.total_seconds(),
             "longest_node_seconds": None if self.longest_node is None else self.longest_node.total_seconds(),
+            "options": dict(self.options),
+            "fingerprint": None if self.fingerprint is None else self.fingerprint.to_json(),
             "nodes": [
                 {
                     "name": node.name,
+                    "updater": node.updater,
+                    "updater_why": node.updater_why,
                     "updates": [
                         {"update_id": update.update_id, "title": update.title, "kb": update.kb}
                         for update in node.updates
@@ -110,6 +121,7 @@ class Plan:
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
         """Return the plan that ``to_json`` gave; raises KeyError or ValueError for anything else."""
         seconds, longest = data["per_node_seconds"], data.get("longest_node_seconds")
+        found = data.get("fingerprint")
         return cls(
             cluster=str(data["cluster"]),
             made_at=datetime.fromisoformat(data["made_at"]),
@@ -119,6 +131,9 @@ class Plan:
             max_failed_nodes=int(data["max_failed_nodes"]),
             per_node=None if seconds is None else timedelta(seconds=float(seconds)),
             longest_node=None if longest is None else timedelta(seconds=float(longest)),
+            # A plan that an earlier version kept has neither.
+            options=dict(data.get("options", {})),
+            fingerprint=None if found is None else Fingerprint.from_json(found),
             nodes=tuple(_node(node) for node in data["nodes"]),
         )
 
@@ -171,4 +186,6 @@ def _node(data: Mapping[str, Any]) -> PlannedNode:
         restart_pending=bool(data["restart_pending"]),
         manual_maintenance=bool(data["manual_maintenance"]),
         skip=str(data["skip"]),
+        updater=str(data.get("updater", "")),
+        updater_why=str(data.get("updater_why", "")),
     )

@@ -28,6 +28,7 @@ PATIENCE = frozenset(
         "require_acknowledgement",
         "require_approval",
         "resync_timeout_minutes",
+        "script_timeout_minutes",
         "stop_after",
         "stuck_repair_minutes",
         "suspend_cluster_node_timeout_minutes",
@@ -43,14 +44,15 @@ PATIENCE = frozenset(
 class NowFacts:
     """The cluster as it is now, beside a plan.
 
-    ``builds`` and ``offered`` (update ids) go by the node's name; a node that was not asked again is left out. ``done`` are the
-    nodes that this run has finished with: what differs there is its own work. ``options`` are those of the run, empty where they
-    cannot have changed.
+    ``builds``, ``offered`` (update ids) and ``selected`` (those of them that the run's rules pick now) go by the node's name; a
+    node that was not asked again is left out. ``done`` are the nodes that this run has finished with: what differs there is its
+    own work. ``options`` are those of the run, empty where they cannot have changed.
     """
 
     nodes: tuple[ClusterNode, ...]
     builds: Mapping[str, str] = field(default_factory=dict)
     offered: Mapping[str, Collection[str]] = field(default_factory=dict)
+    selected: Mapping[str, Collection[str]] = field(default_factory=dict)
     done: Collection[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -88,7 +90,7 @@ def differences(plan: Plan, now: NowFacts, options: Mapping[str, Any] | None = N
             found.append(f"{node.name} has build {build}, the plan found {node.build}")
         offered = _of(now.offered, node.name)
         if offered is not None:
-            found += _updates(node, offered)
+            found += _updates(node, offered, _of(now.selected, node.name) or ())
     return (*found, *_options(options, now.options))
 
 
@@ -117,15 +119,19 @@ def _membership(plan: Plan, now: NowFacts) -> list[str]:
     ]
 
 
-def _updates(node: PlannedNode, offered: Collection[str]) -> list[str]:
+def _updates(node: PlannedNode, offered: Collection[str], selected: Collection[str]) -> list[str]:
     planned = {update.update_id.lower(): update.label for update in node.updates}
-    known = planned.keys() | {key.lower() for key in node.excluded}
+    left_out = {key.lower(): why for key, why in node.excluded.items()}
+    known = planned.keys() | left_out.keys()
     here = {key.lower() for key in offered}
     found = []
     if gone := [planned[key] for key in sorted(planned.keys() - here)]:
         found.append(f"{node.name} is no longer offered {', '.join(gone)}")
     if new := sorted(here - known):
         found.append(f"{node.name} is offered what the plan does not know: {', '.join(new)}")
+    if picked := sorted({key.lower() for key in selected} & left_out.keys() - planned.keys()):
+        named = ", ".join(left_out[key] for key in picked)
+        found.append(f"{node.name} would get now what the plan leaves out ({named})")
     return found
 
 

@@ -7,6 +7,7 @@ from include.hci.policy.checks.capacity import check_memory
 from include.hci.policy.checks.coordination import check_coordination
 from include.hci.policy.checks.facts import NodeMemory, ReadinessFacts, ReadinessRules, Subject, Unread
 from include.hci.policy.checks.nodes import check_nodes
+from include.hci.policy.checks.own_commands import check_own_commands
 from include.hci.policy.checks.result import (
     Acknowledgement,
     CheckResult,
@@ -51,4 +52,5 @@ def check_readiness(facts: ReadinessFacts, rules: ReadinessRules) -> tuple[Check
         check_memory(facts),
         *check_software(facts),
         *check_vendor_tests(facts, rules.uses_cau),
+        *check_own_commands(facts),
     )

@@ -74,8 +74,9 @@ def may_begin(
     estimate: timedelta,
     budget: Budget | None = None,
     stop_at: datetime | None = None,
+    what: str = "a node takes",
 ) -> GateAnswer:
-    """Return whether one more node may be begun at ``now``.
+    """Return whether one more node may be begun at ``now``, or something else: then ``what`` takes the ``estimate`` in words.
 
     ``estimate`` is the longest that a node probably takes; it has to fit before the window closes or a blackout begins.
     ``budget`` is the failure budget with the nodes that are broken already. From ``stop_at`` on (stop_after) nothing is begun.
@@ -85,12 +86,12 @@ def may_begin(
         return GateAnswer(False, budget.why)
     if stop_at is not None and now >= stop_at:
         return GateAnswer(False, f"the run was to stop at {show_moment(stop_at)} (stop_after)")
-    reason, closes = _calendar_reason(now, windows, blackouts, estimate)
+    reason, closes = _calendar_reason(now, windows, blackouts, estimate, what)
     if reason:
         return GateAnswer(False, reason, next_opening(now, windows, blackouts, estimate), closes)
     if closes is None:
         return GateAnswer(True, "no window is configured, so it is always open")
-    left = f"{show_duration(closes - now)} are left, a node takes up to {show_duration(estimate)}"
+    left = f"{show_duration(closes - now)} are left, {what} up to {show_duration(estimate)}"
     return GateAnswer(True, f"it is open until {show_moment(closes)}: {left}", closes=closes)
 
 
@@ -107,7 +108,11 @@ def next_opening(
 
 
 def _calendar_reason(
-    now: datetime, windows: Sequence[MaintenanceWindow], blackouts: Sequence[Blackout], estimate: timedelta
+    now: datetime,
+    windows: Sequence[MaintenanceWindow],
+    blackouts: Sequence[Blackout],
+    estimate: timedelta,
+    what: str = "a node takes",
 ) -> tuple[str, datetime | None]:
     """Return why nothing may be begun at ``now`` (empty: it may), and when the present opening ends."""
     dark = blackout_at(now, blackouts)
@@ -127,7 +132,7 @@ def _calendar_reason(
     if ahead and (closes is None or min(ahead) < closes):
         closes, ends = min(ahead), "a blackout begins"
     if closes is not None and now + estimate > closes:
-        left = f"{show_duration(closes - now)} are left, a node takes up to {show_duration(estimate)}"
+        left = f"{show_duration(closes - now)} are left, {what} up to {show_duration(estimate)}"
         return f"{ends} at {show_moment(closes, where)}: {left}", closes
     return "", closes
 

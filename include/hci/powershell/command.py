@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from include.hci.powershell.values import SWITCH, Secret, SizedInteger, Switch, Value
+from include.hci.settings.script_path import script_path_problem
 
 _COMMAND_NAME: Final = re.compile(r"[A-Za-z]+-[A-Za-z][A-Za-z0-9]*")
 _PARAMETER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
@@ -25,9 +26,9 @@ READING_VERBS: Final = frozenset({"get", "test", "where", "select", "measure", "
 class Command:
     """One cmdlet with its parameters.
 
-    ``name`` is a verb and a noun joined by a dash; ``parameters`` map parameter names to values, with ``SWITCH`` for a bare
-    switch. ``changes`` says whether the command changes anything on the node; None leaves it to the verb. Raises ValueError
-    for a name that is none and TypeError for a value that cannot be sent.
+    ``name`` is a verb and a noun joined by a dash, or the absolute path of a script on the node; ``parameters`` map parameter
+    names to values, with ``SWITCH`` for a bare switch. ``changes`` says whether the command changes anything on the node; None
+    leaves it to the verb. Raises ValueError for a name that is none and TypeError for a value that cannot be sent.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Command:
     changes: bool | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _COMMAND_NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or not (_COMMAND_NAME.fullmatch(self.name) or self.is_script_file):
             raise ValueError(
                 f"{self.name!r} is not the name of a command: it takes a verb and a noun, like Get-ClusterNode."
             )
@@ -62,6 +63,11 @@ class Command:
     def verb(self) -> str:
         """The part of the name in front of the dash."""
         return self.name.partition("-")[0]
+
+    @property
+    def is_script_file(self) -> bool:
+        """Whether it is a script that lies on the node, named by its path."""
+        return "\\" in self.name and not script_path_problem(self.name)
 
     @property
     def is_change(self) -> bool:

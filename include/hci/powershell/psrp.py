@@ -152,7 +152,7 @@ class PsrpShell:
                     self._leave(polite=not verdict.silent)
                 if not verdict.again or attempt >= self.policy.attempts or not self._pause(verdict, attempt, deadline):
                     raise verdict.error from error
-                logger.warning("%s Giving the command again.", verdict.error)
+                logger.debug("%s Giving the command again.", verdict.error)
 
     def _pause(self, verdict: Verdict, failures: int, deadline: float) -> bool:
         """Wait before the next attempt; return whether there is time for one."""

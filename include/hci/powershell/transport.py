@@ -114,7 +114,7 @@ class BoundedTransport(_TransportHTTP):
                 elif failures >= self.policy.attempts:
                     raise
                 pause = min(self.policy.pause(failures), max(0.0, self.remaining()))
-                logger.warning("Connection to %s broke (%s); reconnecting in %.1f s.", self.server, broken, pause)
+                logger.debug("Connection to %s broke (%s); reconnecting in %.1f s.", self.server, broken, pause)
                 time.sleep(pause)
                 continue
             self.last_exchange = time.monotonic()
@@ -132,7 +132,7 @@ class BoundedTransport(_TransportHTTP):
             # A node answers 400 to what it cannot decrypt: the message was encrypted for a connection that is no more.
             if not (used_before and self.wrap_required and error.code == 400):
                 raise
-        logger.info("%s does not know the login of before any more; logging in again.", self.server)
+        logger.debug("%s does not know the login of before any more; logging in again.", self.server)
         self.reset()
         return bytes(super().send(message, timeout=timeout))
 

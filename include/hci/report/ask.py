@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from include.hci.report.event import RunKind
 from include.hci.report.facts import RunFacts
 from include.hci.report.html import Control, environment
 
@@ -35,10 +36,23 @@ _WORDS: dict[Wish, _Words] = {
 }
 
 
-def possible(facts: RunFacts, *, over: bool) -> tuple[Wish, ...]:
-    """Return what can be asked of a run now; nothing of one that is ``over`` or being cancelled."""
+#: A run that has taken its whole cluster down.
+_CANCEL_OFFLINE = _Words(
+    "Cancel this run",
+    "Installations and restarts that have begun are finished; then everything that is down is brought back: the cluster service, "
+    "the virtual disks, the virtual machines. The lock is released.",
+)
+
+
+def possible(facts: RunFacts, *, over: bool, kind: RunKind = "rolling-update") -> tuple[Wish, ...]:
+    """Return what can be asked of a run now; nothing of one that is ``over`` or being cancelled.
+
+    An offline update cannot be held: its machines would only be down for longer.
+    """
     if over or facts.cancel is not None:
         return ()
+    if kind == "offline-update":
+        return ("cancel",)
     if facts.held:
         return ("continue", "cancel") if facts.pause is not None else ("continue", "pause", "cancel")
     return ("continue" if facts.pause is not None else "pause", "cancel")
@@ -49,7 +63,7 @@ def controls(wishes: tuple[Wish, ...], base: str) -> tuple[Control, ...]:
     return tuple(Control(wish.capitalize(), f"{base}/ask/{wish}", grave=wish == "cancel") for wish in wishes)
 
 
-def render_ask(wish: Wish, back: str) -> str:
+def render_ask(wish: Wish, back: str, kind: RunKind = "rolling-update") -> str:
     """Return the page on which a person confirms ``wish``; ``back`` is the address of the report."""
-    words = _WORDS[wish]
+    words = _CANCEL_OFFLINE if (wish, kind) == ("cancel", "offline-update") else _WORDS[wish]
     return environment().get_template("ask.html").render(title=words.title, meaning=words.meaning, back=back)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from include.hci.report import events as ev
 from include.hci.report.checks import view_checks
 from include.hci.report.facts import RunFacts, fold_facts
 from include.hci.report.folded import Folded
+from include.hci.report.hook_sections import own_command_sections
 from include.hci.report.kinds import as_its_kind
 from include.hci.report.model import (
     InterventionReport,
@@ -21,9 +23,13 @@ from include.hci.report.model import (
     RunReport,
     StorageReport,
     UndoneReport,
+    WarningReport,
 )
+from include.hci.report.moves import outages, vm_sentence, watched
 from include.hci.report.node import node_report
+from include.hci.report.proof import proof_sections
 from include.hci.report.record import Entry, RunRecord
+from include.hci.report.spent import time_spent
 from include.hci.report.timeline import waits
 from include.hci.report.values import Check, Problem
 
@@ -57,8 +63,9 @@ def build_report(
     ended_at = next((entry.at for entry in reversed(entries) if isinstance(entry.event, ev.Concluded)), None)
     end = ended_at or now
     facts = fold_facts((entry.at, entry.event) for entry in entries if entry.event is not None)
+    seen_out = outages(entries, end)
     nodes = tuple(
-        node_report(name, entries, facts, planned, end, over=concluded is not None)
+        node_report(name, entries, facts, planned, end, over=concluded is not None, seen_out=seen_out)
         for name in _node_names(entries, started, planned)
     )
     left = _left(entries, facts, over=concluded is not None)
@@ -69,6 +76,7 @@ def build_report(
     refused = view_checks([check for check in checks.checks if check.refused]).open if checks else ()
     troubled = bool(left or problems or refused or facts.lock_nodes)
     outcome = _outcome(concluded, approved, planned, nodes, troubled, started.mode if started else "update", facts)
+    all_waits, vms = waits(entries, end), watched(entries)
     report = RunReport(
         run_id=started.run_id if started else run_id,
         cluster=started.cluster if started else cluster,
@@ -82,6 +90,7 @@ def build_report(
             problems,
             [_as_sentence(check) for check in refused] or (_wished(facts) if concluded is None else []),
             facts,
+            vm_sentence(vms, len({role.name for node in nodes for role in node.vms}), seen_out),
         ),
         lock=_lock(entries, facts),
         started_at=entries[0].at if entries else None,
@@ -105,12 +114,20 @@ def build_report(
         plan=_plan(planned, approved),
         storage_before=_storage(entries, "before"),
         storage_after=_storage(entries, "after"),
-        waits=waits(entries, end),
+        waits=all_waits,
         options=dict(started.options) if started else {},
         unreadable=unreadable,
+        vms_watched=vms,
+        outages=seen_out,
+        time=time_spent(entries, all_waits, end),
+        warnings=tuple(
+            WarningReport(entry.at, entry.event.why) for entry in entries if isinstance(entry.event, ev.RanLong)
+        )[:1],
     )
     folded = Folded(entries, facts, report, is_over=concluded is not None, is_troubled=troubled)
-    return as_its_kind(folded, started.run_kind if started else "rolling-update")
+    report = as_its_kind(folded, started.run_kind if started else "rolling-update")
+    own = own_command_sections(entries, over=concluded is not None)
+    return replace(report, sections=(*report.sections, *own, *proof_sections(entries)))
 
 
 def _last(entries: Iterable[Entry], event_type: type[E]) -> E | None:
@@ -143,6 +160,7 @@ def _plan(planned: ev.Planned | None, approved: ev.Approved | None) -> PlanRepor
         estimated_minutes=planned.estimated_minutes,
         approved_by=approved.by if approved and approved.accepted else None,
         approval_comment=approved.comment if approved else "",
+        plan_hash=planned.plan_id,
     )
 
 
@@ -264,6 +282,7 @@ def _headline(
     problems: Sequence[Problem],
     remarks: Sequence[str],
     facts: RunFacts,
+    vms: str,
 ) -> str:
     if outcome == "planned" and planned is not None:
         return f"{sum(map(bool, planned.updates.values()))} of {len(nodes)} nodes have something to install. Nothing was changed."
@@ -292,4 +311,5 @@ def _headline(
         reason = f"No other node was begun: {facts.parked}. The next run goes on with what is missing."
     if not reason and concluded is not None:
         reason = concluded.why
-    return " ".join(part for part in (f"Of {len(nodes)} nodes: {tally}." if nodes else "", reason) if part)
+    late = facts.warned if outcome == "running" else ""
+    return " ".join(part for part in (f"Of {len(nodes)} nodes: {tally}." if nodes else "", vms, reason, late) if part)

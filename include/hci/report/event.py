@@ -26,7 +26,10 @@ StepName = Literal[
     "operator",
     # runs that leave the updating to CAU
     "prepare",
+    "firewall",
+    "cau_setup",
     "configure_role",
+    "verify_role",
     "preview",
     "run_cau",
     "collect",
@@ -38,6 +41,8 @@ StepName = Literal[
     "vm_versions",
     "move_role",
     # the fast offline update
+    "downtime_gate",
+    "install_before",
     "stop_vms",
     "stop_cluster",
     "install_offline",
@@ -60,6 +65,8 @@ ChangeKind = Literal[
     "cluster-stopped",
     "vm-stopped",
     "vm-moved",
+    "cau-run",
+    "remote-session",
 ]
 #: Where a run can be held: before anything is touched on a node, before it restarts, and before the next node begins.
 PausePoint = Literal["before-drain", "before-restart", "after-resume"]

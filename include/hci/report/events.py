@@ -17,7 +17,32 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
+from include.hci.report.cau_role_events import (
+    FeaturesInstalled,
+    FeaturesInstalling,
+    FeaturesRead,
+    FirewallOpening,
+    FirewallRead,
+    RoleChanged,
+    RoleChangeRefused,
+    RoleChanging,
+    RoleRead,
+)
+from include.hci.report.cau_run_events import (
+    CauNodeRead,
+    CauNodeResult,
+    CauNodeStatus,
+    CauRecovering,
+    CauReportRead,
+    CauRunNotStarted,
+    CauRunOver,
+    CauRunSeen,
+    CauRunStarting,
+    CauRunStopping,
+    CauUpdateResult,
+)
 from include.hci.report.event import ChangeKind, Kind, PausePoint, RunEvent, RunKind, StepName
+from include.hci.report.hook_events import HookGiven, ScriptEnded, ScriptStarting
 from include.hci.report.node_events import (
     Drained,
     FoundPaused,
@@ -40,6 +65,8 @@ from include.hci.report.node_events import (
     TurnGiven,
     Verified,
 )
+from include.hci.report.offline_events import BuildsCompared, ClusterDown, DowntimeCleared, OfflinePlanned
+from include.hci.report.proof_events import ClusterCompared, HygieneProved, SnapshotTaken
 from include.hci.report.run_events import (
     Approved,
     ChangeTakenBack,
@@ -63,19 +90,43 @@ from include.hci.report.run_events import (
     Undone,
     WindowMissed,
 )
+from include.hci.report.updater_events import UpdateTaskEnded, UpdateTaskStarting
+from include.hci.report.watch_events import RanLong, VmNotOnline, VmOnline
 
 __all__ = [
     "AnyEvent",
     "Approved",
+    "BuildsCompared",
+    "CauNodeRead",
+    "CauNodeResult",
+    "CauNodeStatus",
+    "CauRecovering",
+    "CauReportRead",
+    "CauRunNotStarted",
+    "CauRunOver",
+    "CauRunSeen",
+    "CauRunStarting",
+    "CauRunStopping",
+    "CauUpdateResult",
     "ChangeKind",
     "ChangeTakenBack",
     "Changing",
+    "ClusterCompared",
+    "ClusterDown",
     "Concluded",
     "Decided",
+    "DowntimeCleared",
     "Drained",
     "Failed",
+    "FeaturesInstalled",
+    "FeaturesInstalling",
+    "FeaturesRead",
+    "FirewallOpening",
+    "FirewallRead",
     "FoundPaused",
     "Held",
+    "HookGiven",
+    "HygieneProved",
     "InstallFinished",
     "InstallStarted",
     "Kind",
@@ -87,12 +138,14 @@ __all__ = [
     "MaintenanceEntering",
     "MaintenanceLeft",
     "NodeUpdaterChosen",
+    "OfflinePlanned",
     "OperatorAsked",
     "Parked",
     "PausePoint",
     "PauseRefused",
     "Pausing",
     "Planned",
+    "RanLong",
     "ReadinessChecked",
     "RepairOrdered",
     "RestartOrdered",
@@ -100,18 +153,29 @@ __all__ = [
     "Resumed",
     "Resuming",
     "Resynced",
+    "RoleChangeRefused",
+    "RoleChanged",
+    "RoleChanging",
+    "RoleRead",
     "RunEvent",
     "RunKind",
     "RunStarted",
     "Scanned",
+    "ScriptEnded",
+    "ScriptStarting",
     "Skipped",
+    "SnapshotTaken",
     "Staged",
     "Staging",
     "StepName",
     "StorageRead",
     "TurnGiven",
     "Undone",
+    "UpdateTaskEnded",
+    "UpdateTaskStarting",
     "Verified",
+    "VmNotOnline",
+    "VmOnline",
     "WindowMissed",
     "parse_event",
 ]
@@ -140,6 +204,8 @@ AnyEvent = Annotated[
     | MaintenanceEntering
     | MaintenanceEntered
     | MaintenanceLeft
+    | UpdateTaskStarting
+    | UpdateTaskEnded
     | InstallStarted
     | InstallFinished
     | RestartOrdered
@@ -149,14 +215,45 @@ AnyEvent = Annotated[
     | RepairOrdered
     | Resynced
     | Verified
+    | ScriptStarting
+    | ScriptEnded
+    | HookGiven
+    | VmNotOnline
+    | VmOnline
+    | RanLong
     | Decided
     | Skipped
     | Parked
     | Failed
     | Changing
     | ChangeTakenBack
+    | ClusterCompared
+    | SnapshotTaken
+    | HygieneProved
+    | OfflinePlanned
+    | DowntimeCleared
+    | ClusterDown
+    | BuildsCompared
+    | FeaturesInstalled
+    | FeaturesInstalling
+    | FeaturesRead
+    | FirewallOpening
+    | FirewallRead
+    | RoleChangeRefused
+    | RoleChanged
+    | RoleChanging
+    | RoleRead
     | Undone
     | Left
+    | CauNodeRead
+    | CauNodeStatus
+    | CauRecovering
+    | CauReportRead
+    | CauRunNotStarted
+    | CauRunOver
+    | CauRunSeen
+    | CauRunStarting
+    | CauRunStopping
     | Concluded,
     Field(discriminator="event"),
 ]

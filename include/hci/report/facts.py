@@ -58,6 +58,8 @@ class RunFacts:
     ``missed``: why the run does nothing at all because its window has passed (empty: it has not).
     ``held``: (node, pause point) -> since when it is held there; ``passed``: the pause points that a person has let a node go
     past in its present turn. ``changes``: everything else that the run is to take back, oldest first.
+    ``vms_online``: the virtual machines that were Online when this run last began to pause a node; ``vms_down``: virtual machine
+    -> state of those of them that are not now. ``warned``: that the run takes longer than it should (empty: it does not).
     """
 
     lock_guid: str | None = None
@@ -77,6 +79,9 @@ class RunFacts:
     held: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     passed: frozenset[tuple[str, str]] = frozenset()
     changes: tuple[Change, ...] = ()
+    vms_online: frozenset[str] = frozenset()
+    vms_down: Mapping[str, str] = field(default_factory=dict)
+    warned: str = ""
 
     def open_changes(self, kind: ev.ChangeKind) -> tuple[Change, ...]:
         """Return the open changes of one kind, oldest first."""
@@ -104,6 +109,9 @@ class FactsFold:
         self._held: dict[tuple[str, str], datetime] = {}
         self._passed: set[tuple[str, str]] = set()
         self._changes: dict[tuple[str, str, str], Change] = {}
+        self._vms_online: frozenset[str] = frozenset()
+        self._vms_down: dict[str, str] = {}
+        self._warned = ""
         self._facts: RunFacts | None = None
 
     def take(self, at: datetime, event: ev.AnyEvent) -> None:
@@ -145,6 +153,13 @@ class FactsFold:
                 self._held.setdefault((event.node, event.point), at)
             case ev.Pausing():
                 self._paused.setdefault(event.node, at)
+                self._vms_online = frozenset(role.name for role in event.seen if role.is_vm and role.is_online)
+            case ev.VmNotOnline():
+                self._vms_down[event.vm] = event.state
+            case ev.VmOnline():
+                self._vms_down.pop(event.vm, None)
+            case ev.RanLong():
+                self._warned = self._warned or event.why
             case ev.Resumed() | ev.PauseRefused():
                 self._paused.pop(event.node, None)
             case ev.MaintenanceEntering():
@@ -198,6 +213,9 @@ class FactsFold:
                 held=dict(self._held),
                 passed=frozenset(self._passed),
                 changes=tuple(self._changes.values()),
+                vms_online=self._vms_online,
+                vms_down=dict(self._vms_down),
+                warned=self._warned,
             )
         return self._facts
 

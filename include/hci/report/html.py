@@ -95,6 +95,9 @@ def render_html(
             steps=_steps_used(report),
             any_failed=any(phase.state == "failed" for node in report.nodes for phase in node.timeline),
             attention=[node for node in report.nodes if node.problem is not None],
+            lasting=[outage for outage in report.outages if outage.ended_at is None],
+            vms_said=_vms_said(report),
+            shares=_shares(report),
             longest_waits=sorted(report.waits, key=lambda wait: wait.duration, reverse=True)[:3],
             clock=lambda moment: _clock(moment, timezone, report.started_at),
             full=lambda moment: moment.astimezone(timezone).strftime("%Y-%m-%d %H:%M:%S %Z") if moment else "",
@@ -156,6 +159,27 @@ def _steps_used(report: RunReport) -> list[str]:
     return list(dict.fromkeys(phase.step for node in report.nodes for phase in node.timeline))
 
 
+def _vms_said(report: RunReport) -> str:
+    """Return what came of the virtual machines in a few words; empty when none was watched."""
+    if not report.vms_watched:
+        return ""
+    moved = len({vm.name for node in report.nodes for vm in node.vms})
+    out = len({outage.vm for outage in report.outages})
+    return f"{moved} moved, {f'{out} not Online at some reading' if out else 'all Online at every reading'}"
+
+
+def _shares(report: RunReport) -> list[tuple[str, str, float]]:
+    """Return the parts of the run's time that are there: key, words, seconds."""
+    if report.time is None:
+        return []
+    parts = [
+        ("cluster", "The cluster's own work", report.time.cluster_seconds),
+        ("people", "Waiting for people", report.time.people_seconds),
+        ("coordinator", "The coordinator", report.time.coordinator_seconds),
+    ]
+    return [part for part in parts if part[2] > 0]
+
+
 def _clock(moment: datetime | None, timezone: tzinfo, start: datetime | None) -> str:
     """Return the time of day, with the day in front when it is not the day on which the run began."""
     if moment is None:
@@ -185,6 +209,7 @@ def environment() -> Environment:
     environment.filters["words"] = lambda text: OUTCOME_WORDS.get(text, str(text).replace("_", " "))
     environment.filters["step"] = lambda text: STEP_WORDS.get(text, str(text).replace("_", " "))
     environment.filters["took"] = took
+    environment.filters["quoted"] = lambda text: "'" + str(text).replace("'", "''") + "'"
     environment.filters["duration"] = lambda value: duration_text(
         value.total_seconds() if isinstance(value, timedelta) else value
     )

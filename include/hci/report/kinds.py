@@ -7,9 +7,16 @@ from dataclasses import replace
 
 from include.hci.report import events as ev
 from include.hci.report.folded import Folded, Verdict
+from include.hci.report.kind_cau_remote import cau_remote
+from include.hci.report.kind_cau_self import cau_self
+from include.hci.report.kind_offline import offline
 from include.hci.report.model import RunReport
 
-VERDICTS: Mapping[ev.RunKind, Verdict] = {}
+VERDICTS: Mapping[ev.RunKind, Verdict] = {
+    "cau-remote-updating": cau_remote,
+    "cau-self-updating": cau_self,
+    "offline-update": offline,
+}
 
 
 def as_its_kind(folded: Folded, kind: ev.RunKind, verdicts: Mapping[ev.RunKind, Verdict] = VERDICTS) -> RunReport:

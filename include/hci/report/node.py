@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from include.hci.report import events as ev
 from include.hci.report.facts import RunFacts
-from include.hci.report.model import NodeOutcome, NodeReport, UpdateReport
+from include.hci.report.model import NodeOutcome, NodeReport, OutageReport, UpdateReport
+from include.hci.report.moves import moves_of
 from include.hci.report.record import Entry
 from include.hci.report.timeline import node_timeline
 from include.hci.report.values import ChosenUpdate, ExcludedUpdate, Problem, UpdateRef, UpdateResult
@@ -26,8 +27,12 @@ def node_report(
     end: datetime,
     *,
     over: bool,
+    seen_out: Sequence[OutageReport] = (),
 ) -> NodeReport:
-    """Return the report of node ``name`` from the ``entries`` of the run; ``over`` tells that the run has concluded."""
+    """Return the report of node ``name`` from the ``entries`` of the run; ``over`` tells that the run has concluded.
+
+    ``seen_out``: virtual machines that were not Online.
+    """
     own = [entry for entry in entries if entry.node == name]
     scanned = _all(own, ev.Scanned)
     verified = _all(own, ev.Verified)
@@ -43,8 +48,11 @@ def node_report(
     resyncs = [event.gib for event in _all(own, ev.Resynced) if event.gib is not None]
     # A pause that the cluster refused took nothing out of service.
     taken_out = name in facts.paused or bool(_all(own, ev.Pausing) and _all(own, ev.Resumed))
+    # Of a node that was not touched only a later look tells what it has now: others may have patched it.
+    later = scanned if taken_out else scanned[1:]
     choices = _all(own, ev.NodeUpdaterChosen)
     found = _offered(scanned)
+    moves = moves_of(name, own, seen_out)
     return NodeReport(
         name=name,
         outcome=outcome,
@@ -52,7 +60,7 @@ def node_report(
         resumed=taken_out and name not in facts.paused,
         restarts=facts.restarts.get(name, 0),
         build_before=next((event.build for event in scanned if event.build), None),
-        build_after=builds[-1] if builds else next((event.build for event in reversed(scanned) if event.build), None),
+        build_after=builds[-1] if builds else next((event.build for event in reversed(later) if event.build), None),
         updates=updates,
         error=facts.skipped.get(name) if outcome == "skipped" else problem.title if problem else None,
         problem=problem,
@@ -62,8 +70,12 @@ def node_report(
         remaining=verified[-1].remaining if verified else (),
         timeline=node_timeline(own, end),
         node_updater=choices[-1].updater if choices else None,
+        node_updater_why=choices[-1].why or None if choices else None,
         install_passes=len(_all(own, ev.InstallStarted)),
         resynced_gib=sum(resyncs) if resyncs else None,
+        roles=moves.roles,
+        drain_seconds=moves.drain_seconds,
+        failback_seconds=moves.failback_seconds,
     )
 
 

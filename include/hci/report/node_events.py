@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from include.hci.report.event import PausePoint, RunEvent, StepName
-from include.hci.report.values import Check, UpdateRef, UpdateResult
+from include.hci.report.values import Check, RoleSeen, UpdateRef, UpdateResult
 
 
 class Staging(RunEvent):
@@ -43,7 +43,10 @@ class TurnGiven(RunEvent):
 
 
 class Pausing(RunEvent):
-    """The node is about to be paused and drained by this run; from here on the pause is this run's to undo."""
+    """The node is about to be paused and drained by this run; from here on the pause is this run's to undo.
+
+    ``seen``: the cluster's virtual machines and the node's other roles, as they were read right before.
+    """
 
     kind = "intent"
     event: Literal["pausing"] = "pausing"
@@ -51,6 +54,7 @@ class Pausing(RunEvent):
     node: str
     state_before: str = "Up"
     roles: tuple[str, ...] = ()
+    seen: tuple[RoleSeen, ...] = ()
 
 
 class PauseRefused(RunEvent):
@@ -75,13 +79,14 @@ class FoundPaused(RunEvent):
 
 
 class Drained(RunEvent):
-    """The node is Paused, its drain is Completed and no online role is left on it."""
+    """The node is Paused, its drain is Completed and no online role is left on it; ``seen``: where its roles are now."""
 
     kind = "done"
     event: Literal["drained"] = "drained"
     step: StepName = "drain"
     node: str
     roles_moved: int | None = None
+    seen: tuple[RoleSeen, ...] = ()
 
 
 class MaintenanceEntering(RunEvent):
@@ -177,13 +182,14 @@ class Resuming(RunEvent):
 
 
 class Resumed(RunEvent):
-    """The node is Up again."""
+    """The node is Up again; ``seen``: the roles that were drained from it, as they are now."""
 
     kind = "done"
     event: Literal["resumed"] = "resumed"
     step: StepName = "resume"
     node: str
     failback_mode: str = "Immediate"
+    seen: tuple[RoleSeen, ...] = ()
 
 
 class RepairOrdered(RunEvent):

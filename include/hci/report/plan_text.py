@@ -42,6 +42,8 @@ def plan_markdown(plan: Plan, outlook: Outlook, full_hash: str) -> str:
         "",
     ]
     lines += _listed("Why they are in", (text for node in plan.nodes for text in _reasons(node)))
+    by_task = [node for node in working if node.updater == "system_task"]
+    lines += _listed("Installed by a scheduled task", (f"{node.name}: {node.updater_why}" for node in by_task))
     out = [(node, key, why) for node in plan.nodes for key, why in node.excluded.items()]
     lines += _listed(
         "Left out on purpose", (f"{node.name}: {why}" for node, key, why in out if key not in node.superseded)

@@ -14,7 +14,8 @@ from include.hci.report.values import Check, DiskState, ExcludedUpdate, JobState
 class RunStarted(RunEvent):
     """The run has begun: for which cluster, with which nodes and options (``RunOptions.to_json()``), and who asked for it.
 
-    ``request`` holds what runs of its ``run_kind`` are told beyond these options.
+    ``request`` holds what runs of its ``run_kind`` are told beyond these options. ``poll_seconds``: how often a
+    wait is looked at.
     """
 
     kind = "outcome"
@@ -28,6 +29,7 @@ class RunStarted(RunEvent):
     mode: str = "update"
     run_kind: RunKind = "rolling-update"
     request: Mapping[str, Any] = Field(default_factory=dict)
+    poll_seconds: float | None = None
 
 
 class WindowMissed(RunEvent):

@@ -12,6 +12,9 @@ from include.hci.report.model import PhaseReport, WaitReport
 from include.hci.report.record import Entry
 from include.hci.report.values import Progress
 
+#: Events that may come at any moment and end nothing.
+_BESIDE = (ev.VmNotOnline, ev.VmOnline, ev.RanLong)
+
 
 def node_timeline(entries: Sequence[Entry], end: datetime) -> tuple[PhaseReport, ...]:
     """Return the phases of one node from its ``entries`` (oldest first); ``end`` is the end of the run, or now.
@@ -19,7 +22,8 @@ def node_timeline(entries: Sequence[Entry], end: datetime) -> tuple[PhaseReport,
     Entries of one step in a row are one phase. A phase whose last entry is a wait or an unanswered intent goes on until the
     node's next entry.
     """
-    phases = [list(group) for _, group in groupby(entries, key=lambda entry: entry.step)]
+    steps = (entry for entry in entries if not isinstance(entry.event, _BESIDE))
+    phases = [list(group) for _, group in groupby(steps, key=lambda entry: entry.step)]
     next_starts = [*(phase[0].at for phase in phases[1:]), end]
     return tuple(_phase(phase, start) for phase, start in zip(phases, next_starts, strict=False))
 
@@ -27,7 +31,8 @@ def node_timeline(entries: Sequence[Entry], end: datetime) -> tuple[PhaseReport,
 def waits(entries: Iterable[Entry], end: datetime) -> tuple[WaitReport, ...]:
     """Return every wait in ``entries``, oldest first; waits for the same thing in a row are one, with the last progress."""
     found: list[WaitReport] = []
-    by_owner = sorted(entries, key=lambda entry: (entry.node or "", entry.step))
+    steps = (entry for entry in entries if not isinstance(entry.event, _BESIDE))
+    by_owner = sorted(steps, key=lambda entry: (entry.node or "", entry.step))
     for (node, step), group in groupby(by_owner, key=lambda entry: (entry.node, entry.step)):
         own = sorted(group, key=lambda entry: (entry.at, entry.sequence))
         following: list[Entry | None] = [*own[1:], None]

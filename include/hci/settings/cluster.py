@@ -39,6 +39,16 @@ class ManagementHost(Settings):
     address: Address | None = Field(default=None, description="Replaces the host of the connection.")
 
 
+class CauRole(Settings):
+    """What CAU's self-updating role is called; both names are only used when the role is added."""
+
+    virtual_computer_object_name: ComputerName | None = Field(
+        default=None,
+        description="Its computer object in Active Directory, where one was prestaged. Default: CAU makes one.",
+    )
+    group_name: Text | None = Field(default=None, description="Its cluster group. Default: CAU chooses.")
+
+
 class NodeEntry(Settings):
     """One node as the file has it; a bare name is a node that is reached under its name."""
 
@@ -102,6 +112,7 @@ class ClusterEntry(Settings):
     ring_offset_days: int = Field(
         default=0, ge=0, le=MAX_OFFSET, description="So many days later than the lines of the schedule say."
     )
+    cau_role: CauRole = CauRole()
     pacing: Pacing = Pacing()
     tags: tuple[Tag, ...] = Field(default=(), description="Airflow tags.")
     owner: Text | None = Field(default=None, description="Who is asked about this cluster.")
@@ -145,6 +156,7 @@ class ClusterSettings(Settings):
     options: UpdatingRunProfile = UpdatingRunProfile()
     schedule: Schedule | None = None
     ring_offset_days: int = 0
+    cau_role: CauRole = CauRole()
     pacing: Pacing = Pacing()
     tags: tuple[str, ...] = ()
     owner: str | None = None

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from include.hci.settings.cluster import ClusterEntry, ClusterSettings, DefaultsEntry
 from include.hci.settings.positions import YamlProblem, read_yaml
-from include.hci.settings.problems import Location, SettingsProblem, unknown_key
+from include.hci.settings.problems import Location, SettingsProblem, key_text, unknown_key
 from include.hci.settings.profile import UpdatingRunProfile, not_supported
 from include.hci.settings.reading import Reader
 from include.hci.settings.resolve import DEFAULT_PROFILE, resolve_cluster
@@ -32,11 +32,21 @@ class FleetFile(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What the fleet file holds: the usable ``clusters`` by name, and everything that is wrong, in the file's order."""
+    """What the fleet file holds: the usable ``clusters`` by name, and everything that is wrong, in the file's order.
+
+    ``refusals`` name the options on which a rolling update does not act: such a cluster can be updated by CAU only.
+    """
 
     file: str
     clusters: Mapping[str, ClusterSettings] = field(default_factory=dict)
     problems: tuple[SettingsProblem, ...] = ()
+    refusals: tuple[SettingsProblem, ...] = ()
+
+    @property
+    def rolling(self) -> tuple[ClusterSettings, ...]:
+        """The clusters that a rolling update takes."""
+        refused = {problem.cluster for problem in self.refusals}
+        return tuple(cluster for name, cluster in self.clusters.items() if name not in refused)
 
     def problems_of(self, cluster: str) -> tuple[SettingsProblem, ...]:
         """Return what makes ``cluster`` unusable."""
@@ -71,7 +81,8 @@ def parse_fleet(text: str, file: str) -> Fleet:
     clusters = _clusters(reader)
     problems = tuple(sorted(reader.problems, key=lambda problem: problem.line or 0))
     broken = {problem.cluster for problem in problems}
-    return Fleet(file, {name: found for name, found in clusters.items() if name not in broken}, problems)
+    usable = {name: found for name, found in clusters.items() if name not in broken}
+    return Fleet(file, usable, problems, tuple(_refusals(usable, reader)))
 
 
 def _clusters(reader: Reader) -> dict[str, ClusterSettings]:
@@ -87,7 +98,7 @@ def _clusters(reader: Reader) -> dict[str, ClusterSettings]:
     clusters: dict[str, ClusterSettings] = {}
     for name, value in reader.group(root, "clusters").items():
         entry = reader.part(ClusterEntry, value, ("clusters", name), name)
-        if entry and not _refused(entry.profile_overrides, ("clusters", name, "profile_overrides"), name, reader):
+        if entry:
             if defaults is None:
                 reader.report(
                     ("clusters", name), name, "takes settings from 'defaults', which has a problem of its own."
@@ -112,15 +123,19 @@ def _has_right_keys(root: Mapping[str, object], reader: Reader) -> bool:
 
 def _profile(name: str, value: object, reader: Reader) -> UpdatingRunProfile | None:
     place: Location = ("profiles", name)
-    profile = reader.part(UpdatingRunProfile, {} if value is None else value, place, None)
-    return None if profile is None or _refused(profile, place, None, reader) else profile
+    return reader.part(UpdatingRunProfile, {} if value is None else value, place, None)
 
 
-def _refused(profile: UpdatingRunProfile, place: Location, cluster: str | None, reader: Reader) -> bool:
-    refused = not_supported(profile)
-    for key, message in refused.items():
-        reader.report((*place, key), cluster, message)
-    return bool(refused)
+def _refusals(clusters: Mapping[str, ClusterSettings], reader: Reader) -> list[SettingsProblem]:
+    """Return what keeps a rolling update from each of ``clusters``, where it stands."""
+    found = []
+    for name, cluster in clusters.items():
+        own: Location = ("clusters", name, "profile_overrides")
+        shared: Location = ("profiles", cluster.profile)
+        for key, message in not_supported(cluster.options).items():
+            place = (*own, key) if (*own, key) in reader.document.lines else (*shared, key)
+            found.append(SettingsProblem(reader.file, reader.document.line(place), key_text(place), name, message))
+    return sorted(found, key=lambda problem: problem.line or 0)
 
 
 def _stands_apart(cluster: ClusterSettings, others: Mapping[str, ClusterSettings], reader: Reader) -> bool:

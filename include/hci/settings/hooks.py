@@ -12,7 +12,7 @@ from include.hci.settings.values import ConnectionId, Settings
 
 HookMoment = Literal["run-begins", "node-leaves", "node-returns", "run-ends"]
 #: What has been begun with the one is ended with the other, on every way out.
-ENDS: Mapping[str, str] = {"run-begins": "run-ends", "node-leaves": "node-returns"}
+ENDS: Mapping[HookMoment, HookMoment] = {"run-begins": "run-ends", "node-leaves": "node-returns"}
 _SECRETS = ("password", "passwd", "pwd", "secret", "token", "credential", "apikey")
 PLACEHOLDERS = ("cluster", "node", "run_id", "reason")
 

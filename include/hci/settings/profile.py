@@ -14,6 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from include.hci.settings.calendar import Blackout, MaintenanceWindow
 from include.hci.settings.hooks import HookCommand
+from include.hci.settings.script_path import script_path_problem
 from include.hci.settings.selection import UpdateSelection
 from include.hci.settings.values import ComputerName, Settings, TimeSpan
 
@@ -59,22 +60,29 @@ class UpdatingRunProfile(Settings):
     )
 
     stop_after: TimeSpan | None = Field(default=None, description="After this time (hh:mm:ss) no other node is begun.")
-
-    # --- CAU's options that are known, checked and refused (see NOT_SUPPORTED)
     warn_after: TimeSpan | None = Field(
         default=None, description="Warn after this time (hh:mm:ss); shorter than stop_after."
     )
-    enable_firewall_rules: bool = Field(
-        default=False, description='Enable the "Remote Shutdown" firewall rules on every node.'
-    )
+
     pre_update_script: str | None = Field(
-        default=None, max_length=260, description="Script to run before a node is paused."
+        default=None,
+        description="Path of a script (.ps1) to run on each node before it is paused; its failure fails the node.",
     )
     post_update_script: str | None = Field(
-        default=None, max_length=260, description="Script to run after a node was resumed."
+        default=None,
+        description="Path of a script (.ps1) to run on each node after it was resumed; its failure fails the node.",
     )
     configuration_name: str = Field(
-        default=DEFAULT_SESSION_CONFIGURATION, description="Session configuration the scripts run in."
+        default=DEFAULT_SESSION_CONFIGURATION,
+        min_length=1,
+        max_length=128,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Session configuration the scripts run in.",
+    )
+
+    # --- CAU's options on which only the runs act that are left to CAU (see NOT_SUPPORTED)
+    enable_firewall_rules: bool = Field(
+        default=False, description='Enable the "Remote Shutdown" firewall rules on every node.'
     )
     separate_reboots: bool = Field(default=False, description="Restart after each plug-in.")
     run_plugins_serially: bool = Field(
@@ -113,6 +121,9 @@ class UpdatingRunProfile(Settings):
         default=60, description="How long the roles of a node may take to move away."
     )
     install_timeout_minutes: Minutes = Field(default=180, description="How long one install pass on a node may take.")
+    script_timeout_minutes: Minutes = Field(
+        default=30, description="How long pre_update_script and post_update_script may take, each."
+    )
     resync_timeout_minutes: Minutes = Field(
         default=720, description="How long the storage may take to resynchronise after a node."
     )
@@ -139,8 +150,9 @@ class UpdatingRunProfile(Settings):
     pause_points: tuple[Literal["before-drain", "before-restart", "after-resume"], ...] = Field(
         default=(), description="Where every node's turn is held until a person lets it go on."
     )
-    node_updater: Literal["auto", "cau_provider"] = Field(
-        default="auto", description="How updates are installed; auto: probed per node."
+    node_updater: Literal["auto", "cau_provider", "system_task"] = Field(
+        default="auto",
+        description="How updates are installed: CAU's provider, or a scheduled task that runs as SYSTEM; auto: probed per node.",
     )
 
     # --- when and what: this coordinator's own as well
@@ -180,6 +192,13 @@ class UpdatingRunProfile(Settings):
             seen.add(name.casefold())
         return names
 
+    @field_validator("pre_update_script", "post_update_script")
+    @classmethod
+    def _script(cls, path: str | None) -> str | None:
+        if path is not None and (problem := script_path_problem(path)):
+            raise ValueError(problem)
+        return path
+
     @field_validator("query_string")
     @classmethod
     def _query(cls, query: str) -> str:
@@ -206,15 +225,11 @@ class UpdatingRunProfile(Settings):
         return self.model_validate({name: getattr(self, name) for name in self.model_fields_set} | dict(values))
 
 
-#: Options that are part of CAU and that this version does not act on: refused when set, because an option that is accepted
-#: and then ignored is worse than none. The text says what to do instead.
+#: Options on which a rolling update does not act: it is refused where one is set, because an option that is accepted and then
+#: ignored is worse than none. The text says what to do instead. Runs that are left to CAU act on those that are CAU's.
 NOT_SUPPORTED: Mapping[str, str] = MappingProxyType(
     {
-        "warn_after": "Use a deadline alert of Airflow on the DAG.",
         "enable_firewall_rules": 'Nodes are restarted from their own session, so the "Remote Shutdown" rules are not needed.',
-        "pre_update_script": "Put the script's work into a task of its own before the run.",
-        "post_update_script": "Put the script's work into a task of its own after the run.",
-        "configuration_name": "The session configuration stands in the Airflow connection's extras.",
         "separate_reboots": "It matters for several plug-ins only.",
         "run_plugins_serially": "It matters for several plug-ins only.",
         "stop_on_plugin_failure": "It matters for several plug-ins only.",
@@ -232,17 +247,37 @@ NOT_SUPPORTED: Mapping[str, str] = MappingProxyType(
         "force_self_update": "There is no plug-in to refresh.",
         "site_aware_updating_order": "Use node_order.",
         "os_rolling_upgrade": "Feature updates are not part of an updating run.",
+    }
+)
+
+
+#: Options on which a run that is left to CAU does not act, refused there for the same reason.
+NOT_BY_CAU: Mapping[str, str] = MappingProxyType(
+    {
+        "updates": "CAU installs what its plug-in finds: narrow query_string, or the arguments of the plug-in.",
+        "stage_only": "CAU downloads and installs in one run: use plan_only, or a rolling update.",
+        "pause_points": "CAU cannot be held at a node: cancel the run, or use a rolling update.",
+        "node_updater": "CAU installs by its plug-ins (cau_plugin_name).",
         "hooks": "Put the commands into tasks of their own before and after the run.",
     }
 )
 
 
 def not_supported(profile: UpdatingRunProfile) -> dict[str, str]:
-    """Return, per option that this version does not act on and that ``profile`` sets, why it is refused."""
+    """Return, per option that a rolling update does not act on and that ``profile`` sets, why it is refused."""
+    return _refused(profile, NOT_SUPPORTED, "is not supported yet by a rolling update and would have no effect.")
+
+
+def not_by_cau(profile: UpdatingRunProfile) -> dict[str, str]:
+    """Return, per option that a run left to CAU does not act on and that ``profile`` sets, why it is refused."""
+    return _refused(profile, NOT_BY_CAU, "has no effect on a run that is left to CAU.")
+
+
+def _refused(profile: UpdatingRunProfile, table: Mapping[str, str], why: str) -> dict[str, str]:
     fields = UpdatingRunProfile.model_fields
     return {
-        name: f"is not supported yet and would have no effect. {instead} Remove the key."
-        for name, instead in NOT_SUPPORTED.items()
+        name: f"{why} {instead} Remove the key."
+        for name, instead in table.items()
         if getattr(profile, name) != fields[name].default
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
+from include.hci.settings.cau_role import beyond_cau_role
 from include.hci.settings.cluster import (
     ClusterEntry,
     ClusterSettings,
@@ -45,6 +46,12 @@ def resolve_cluster(
         return None
     if nodes is None or options is None:
         return None
+    if schedule is not None and schedule.run_by == "cau":
+        problems = beyond_cau_role(options, entry.ring_offset_days)
+        for problem in problems:
+            reader.report((*place, "schedule") if "schedule" in given else place, name, problem)
+        if problems:
+            return None
     try:
         return ClusterSettings(
             name=name,
@@ -56,6 +63,7 @@ def resolve_cluster(
             options=options,
             schedule=schedule,
             ring_offset_days=entry.ring_offset_days,
+            cau_role=entry.cau_role,
             pacing=_pacing(defaults.pacing, entry.pacing),
             tags=entry.tags if "tags" in given else defaults.tags,
             owner=entry.owner if "owner" in given else defaults.owner,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from pydantic import ValidationError
 
 from include.hci.settings.cluster import ClusterSettings, option_problems
 from include.hci.settings.problems import SettingsError, SettingsProblem, explain
-from include.hci.settings.profile import UpdatingRunProfile, not_supported
+from include.hci.settings.profile import UpdatingRunProfile, not_by_cau, not_supported
 
 SOURCE = "run parameters"
 
@@ -23,8 +23,28 @@ class RunOptions(UpdatingRunProfile):
     def for_run(cls, cluster: ClusterSettings, parameters: Mapping[str, Any] | None = None) -> Self:
         """Return the options of ``cluster`` with ``parameters`` (option name -> value) over them; None leaves an option.
 
-        Numbers may come as text, as templates render them. Raises SettingsError naming every parameter that is wrong.
+        Numbers may come as text, as templates render them. Raises SettingsError naming every parameter that is wrong, and every
+        option that a rolling update does not act on.
         """
+        return cls._resolved(cluster, parameters, not_supported)
+
+    @classmethod
+    def for_cau(cls, cluster: ClusterSettings, parameters: Mapping[str, Any] | None = None) -> Self:
+        """Return the options of a run that is left to CAU, as ``for_run`` does for a rolling update."""
+        return cls._resolved(cluster, parameters, not_by_cau)
+
+    @classmethod
+    def as_given(cls, cluster: ClusterSettings) -> Self:
+        """Return the options of ``cluster`` whatever kind of run acts on them: for making safe what any of them left."""
+        return cls._resolved(cluster, None, lambda options: {})
+
+    @classmethod
+    def _resolved(
+        cls,
+        cluster: ClusterSettings,
+        parameters: Mapping[str, Any] | None,
+        refused: Callable[[UpdatingRunProfile], dict[str, str]],
+    ) -> Self:
         given = {key: value for key, value in (parameters or {}).items() if value is not None}
         try:
             options = cluster.options.merged_with(given)
@@ -34,7 +54,7 @@ class RunOptions(UpdatingRunProfile):
                 (".".join(map(str, item["loc"])), explain(item, known)) for item in error.errors(include_url=False)
             ]
             raise SettingsError([_problem(cluster, key, message) for key, message in found]) from None
-        problems = not_supported(options) | option_problems(options, cluster.node_names)
+        problems = refused(options) | option_problems(options, cluster.node_names)
         if problems:
             raise SettingsError([_problem(cluster, key, message) for key, message in problems.items()])
         values = {name: getattr(options, name) for name in UpdatingRunProfile.model_fields}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -190,6 +190,10 @@ class Schedule(Settings):
         default=START_WITHIN,
         description="A run that begins later than this after its time has missed its window and touches nothing.",
     )
+    run_by: Literal["airflow", "cau"] = Field(
+        default="airflow",
+        description="Who begins the runs: the rolling update of this coordinator, or CAU's own self-updating role.",
+    )
 
     @field_validator("start_within")
     @classmethod
@@ -206,10 +210,28 @@ class Schedule(Settings):
             )
         if self.cron is not None and self.lines:
             raise ValueError("has both 'cron' and 'lines'. Keep one of them.")
+        if self.run_by == "cau" and (reason := self._beyond_cau()):
+            raise ValueError(f"cannot be run by CAU (run_by: cau): {reason}")
         return self
+
+    def _beyond_cau(self) -> str:
+        """Return what of this schedule the self-updating role cannot have; empty when it can have all of it."""
+        if self.cron is not None:
+            return "its role knows no cron expressions. Write a line instead."
+        if len(self.lines) > 1:
+            return f"its role has one line, not {len(self.lines)}. Keep one of them."
+        if self.lines[0].days_after_second_tuesday is not None:
+            return (
+                "its role knows no days after the second Tuesday. Write 'days_of_week' with 'weeks_of_month' or "
+                "'interval_weeks'."
+            )
+        if "start_within" in self.model_fields_set:
+            return "its role has no 'start_within': it begins when its node is up again. Take the key out."
+        return ""
 
     def describe(self, ring_offset_days: int = 0) -> str:
         """Return the schedule as a person says it, ``ring_offset_days`` later."""
         when = f"cron {self.cron}" if self.cron is not None else "; ".join(line.describe() for line in self.lines)
         later = f", each {ring_offset_days} day{'s' * (ring_offset_days != 1)} later" if ring_offset_days else ""
-        return f"{when}{later} ({self.timezone})"
+        by = ", begun by CAU's own role" if self.run_by == "cau" else ""
+        return f"{when}{later} ({self.timezone}{by})"

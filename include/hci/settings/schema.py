@@ -14,17 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from include.hci.settings.fleet import FleetFile
-from include.hci.settings.profile import NOT_SUPPORTED, UpdatingRunProfile
+from include.hci.settings.profile import NOT_BY_CAU, NOT_SUPPORTED, UpdatingRunProfile
 from include.hci.settings.values import computer_name_schema
 
 SCHEMA_PATH = Path(__file__).resolve().parents[2] / "fleet" / "fleet.schema.json"
 
 
 def fleet_schema() -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of the fleet file; options that would be refused allow their default only."""
+    """Return the JSON schema (draft 2020-12) of the fleet file; options that every run refuses allow their default only."""
     schema = FleetFile.model_json_schema()
     options = schema["$defs"][UpdatingRunProfile.__name__]["properties"]
     for key, instead in NOT_SUPPORTED.items():
+        if key not in NOT_BY_CAU:
+            options[key]["description"] += (
+                f" Only for runs that are left to CAU; a rolling update refuses it: {instead}"
+            )
+            continue
         options[key] = {
             "title": options[key].get("title", key),
             "const": options[key]["default"],

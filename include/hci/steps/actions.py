@@ -17,6 +17,7 @@ from include.hci.cluster.storage import (
 from include.hci.powershell.catalogue import format_code, plain_code
 from include.hci.powershell.errors import CommandFailed
 from include.hci.report import events as ev
+from include.hci.report.values import RoleSeen
 from include.hci.steps.decisions import Scene
 
 
@@ -59,11 +60,12 @@ class TakeRunLock:
 
 @dataclass(frozen=True, slots=True)
 class SuspendNode:
-    """Pause ``node`` and drain its ``roles``."""
+    """Pause ``node`` and drain its ``roles``; ``seen``: the roles as they were read right before."""
 
     node: str
     roles: tuple[str, ...]
     state: str
+    seen: tuple[RoleSeen, ...] = ()
 
     def describe(self) -> str:
         """Return the command."""
@@ -71,7 +73,7 @@ class SuspendNode:
 
     def perform(self, scene: Scene) -> None:
         """Order the pause; the drain runs on by itself."""
-        event = ev.Pausing(node=self.node, state_before=self.state, roles=self.roles)
+        event = ev.Pausing(node=self.node, state_before=self.state, roles=self.roles, seen=self.seen)
         scene.record.add(event, scene.clock())
         shell = scene.cluster.any(avoid=(self.node,))
         try:
@@ -142,6 +144,7 @@ class RestartNode:
     node: str
     boot_time: datetime
     why: str
+    step: ev.StepName = "restart"
 
     def describe(self) -> str:
         """Return the command."""
@@ -149,7 +152,7 @@ class RestartNode:
 
     def perform(self, scene: Scene) -> None:
         """Order it in the node's own session."""
-        event = ev.RestartOrdered(node=self.node, boot_time_before=self.boot_time, why=self.why)
+        event = ev.RestartOrdered(step=self.step, node=self.node, boot_time_before=self.boot_time, why=self.why)
         scene.record.add(event, scene.clock())
         restart_computer(scene.cluster.on(self.node))
 

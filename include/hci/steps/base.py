@@ -56,6 +56,10 @@ class BaseStep(ABC, Generic[F]):
         """Return what goes on record when ``decision`` ends the step."""
         return ()
 
+    def noticed(self, facts: F) -> tuple[ev.RunEvent, ...]:
+        """Return what goes on record about ``facts`` whatever is decided."""
+        return ()
+
     def pause_point(self, decision: Decision) -> ev.PausePoint | None:
         """Return the pause point that stands right before ``decision``, if one does."""
         return None

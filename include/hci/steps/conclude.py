@@ -6,7 +6,7 @@ It never stops half-way: what cannot be undone is named with the command to type
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from include.hci.cluster.nodes import ClusterNode
 from include.hci.cluster.storage import get_fault_domains
 from include.hci.cluster.values import NodeState
 from include.hci.cluster.witness import read_from_witness
+from include.hci.policy import hygiene as policy
 from include.hci.policy.gates import find_node
 from include.hci.powershell.errors import CommandFailed, RemotingError
 from include.hci.report import events as ev
@@ -25,7 +26,8 @@ from include.hci.steps.answer import NodeAnswer, open_orders, read_answer, resta
 from include.hci.steps.base import LOCKABLE, BaseStep
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Action, Clock, Decision, Done, Scene, Wait
-from include.hci.steps.undo import Standing, Undoer, read_standings, subject_of
+from include.hci.steps.hygiene import ProveHygiene, Sight
+from include.hci.steps.undo import Stages, Standing, Undoer, read_standings, subject_of
 from include.hci.steps.undoers import UNDOERS
 from include.hci.steps.work import ReleaseUpdater
 
@@ -51,7 +53,8 @@ class ConcludeFacts:
     ``silence`` is why the cluster could not be read at all. ``run_locks`` and ``node_locks``: nodes on which our lock objects
     stand; ``unread``: nodes whose lock objects could not be read, with the reason. ``tries`` and ``given_up`` by subject.
     ``orders``: restarts of paused nodes that were ordered and not seen, with the nodes' own ``answers``. ``standings``: how the
-    run's other changes stand, the last one first.
+    run's other changes stand, the last one first, and ``staged`` since when some of them wait for what was done.
+    ``unproven``: it is still to be shown that nothing was left behind.
     """
 
     nodes: tuple[ClusterNode, ...]
@@ -69,6 +72,8 @@ class ConcludeFacts:
     orders: Mapping[str, OpenRestart] = field(default_factory=dict)
     answers: Mapping[str, NodeAnswer] = field(default_factory=dict)
     standings: tuple[Standing, ...] = ()
+    unproven: bool = False
+    staged: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class Conclude(BaseStep[ConcludeFacts]):
@@ -85,9 +90,17 @@ class Conclude(BaseStep[ConcludeFacts]):
         self.given_up: dict[str, Remainder] = {}
         self._silent: dict[str, str] = {}
         self.undone: list[str] = []
+        self._proved: ConcludeFacts | None = None
+        self._stages = Stages()
 
     def observe(self, cluster: Cluster) -> ConcludeFacts:
         """Read what is left; a cluster that does not answer is a finding, not an error."""
+        if self._proved is not None:  # nothing was changed since everything was read
+            return replace(self._proved, given_up=MappingProxyType(dict(self.given_up)), unproven=False)
+        facts = self._read(cluster)
+        return replace(facts, unproven=True, staged=self._stages.note(facts.standings, self._clock()))
+
+    def _read(self, cluster: Cluster) -> ConcludeFacts:
         self._began = self._began or self._clock()
         changes = self.changes
         open_ones = [change for change in changes.changes if subject_of(change) not in self.given_up]
@@ -233,20 +246,26 @@ class Conclude(BaseStep[ConcludeFacts]):
         return self._give_up((key, Remainder(what, f"the node is {node.state}", command)))
 
     def _take_back(self, facts: ConcludeFacts, now: datetime) -> Decision | None:
+        later: Decision | None = None
         for standing in facts.standings:
             change, subject = standing.change, subject_of(standing.change)
-            if standing.wait:
-                if now < facts.began + PATIENCE:
-                    return Wait(f"{standing.what}: {standing.wait}")
-                return self._give_up((subject, Remainder(standing.what, standing.wait, standing.command)))
+            since = facts.staged.get(subject, facts.began)
+            if standing.wait and now < max(since + PATIENCE, standing.until or since):
+                wait = Wait(f"{standing.what}: {standing.wait}")
+                if standing.holds_up:
+                    return wait
+                later = later or wait
+                continue
             if standing.undo is not None:
                 return self._attempt(facts, subject, standing.undo, standing.what, standing.command)
+            if standing.wait:
+                return self._give_up((subject, Remainder(standing.what, standing.wait, standing.command)))
             node = change.node or None
             said = f"{standing.what}: as it was found"
             seen = ev.ChangeTakenBack(step=self.name, node=node, change=change.kind, subject=change.subject)
             note = Note(said, (seen, ev.Undone(node=node, what=said)))
             return Act(_Remember(self, said, note), "what this run changed is put back")
-        return None
+        return later
 
     def _await_restart(self, facts: ConcludeFacts, name: str, now: datetime) -> Decision | None:
         answer, until = facts.answers.get(name, NodeAnswer()), self._restart_ends(facts, name)
@@ -310,7 +329,9 @@ class Conclude(BaseStep[ConcludeFacts]):
         )
         return Remainder(f"the run lock on {name}, and MSFT_CAUNode of this run if it is there", why, command)
 
-    def _end(self, facts: ConcludeFacts) -> Done:
+    def _end(self, facts: ConcludeFacts) -> Decision:
+        if facts.unproven:
+            return Act(self._proof(facts), "nothing may be left behind unsaid")
         left = [{"what": item.what, "why": item.why, "command": item.command} for item in facts.given_up.values()]
         released = not facts.silence and not any(key.startswith("lock ") for key in facts.given_up)
         details = {"undone": list(facts.undone), "left": left, "lock_released": released}
@@ -320,6 +341,46 @@ class Conclude(BaseStep[ConcludeFacts]):
             )
         said = "; ".join(facts.undone) or "nothing was left to undo"
         return Done("clean", f"{said}; the run lock is released", details)
+
+    def _proof(self, facts: ConcludeFacts) -> ProveHygiene:
+        """Return the comparison with how the nodes were found; whatever comes of it, the run ends."""
+        guid = str(self.context.guid)
+        locks: dict[str, dict[str, str]] = {}
+        for kind, names in (("MSFT_CAURun", facts.run_locks), ("MSFT_CAUNode", facts.node_locks)):
+            for name in names:
+                locks.setdefault(name, {})[kind] = guid
+
+        def proved(remainders: tuple[policy.Remainder, ...], scene: Scene) -> None:
+            self._proved = facts
+            for item in remainders:
+                if not _is_said(item, facts.given_up):
+                    why = "the nodes were compared with how this run had found them"
+                    left = Remainder(item.what, why, item.command)
+                    _GiveUp(self, f"proof {item.node}", left).perform(scene)
+
+        return ProveHygiene(self.context, Sight(facts.nodes, locks, dict(self._silent)), proved, facts.silence)
+
+
+def _is_said(item: policy.Remainder, given_up: Mapping[str, Remainder]) -> bool:
+    """Return whether what is left is among what was given up before, which says why as well."""
+    subjects = [subject for word, of in _SUBJECTS.items() if word in item.command for subject in of]
+    return any(
+        key == f"{subject} {item.node}" or key.startswith(f"{subject} {item.node} ")
+        for key in given_up
+        for subject in subjects
+    )
+
+
+#: By what a remainder's command contains, the subjects under which the same was given up.
+_SUBJECTS: Mapping[str, tuple[str, ...]] = {
+    "Resume-ClusterNode": ("node",),
+    "StorageMaintenanceMode": ("node",),
+    "MSFT_CAU": ("lock", "updater"),
+    "WSManCredSSP": ("change credssp-server", "change credssp-client"),
+    "Set-Service": ("change service-start-type",),
+    "NetFirewallRule": ("change firewall-group",),
+    "ScheduledTask": ("change scheduled-task",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +431,8 @@ class _GiveUp:
         node = (rest.split(" ")[1] if kind == "change" else rest) or None
         event = ev.Left(node=node, what=self.left.what, why=self.left.why, command=self.left.command)
         scene.record.add(event, scene.clock())
-        self.step.given_up[self.subject] = self.left
+        key = self.subject if kind != "proof" else f"{self.subject} {self.left.what}"
+        self.step.given_up[key] = self.left
 
 
 def _remove_command(kind: LockClass, guid: str, node: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from include.hci.policy.plan import Plan
-from include.hci.report.events import RunStarted, StepName
+from include.hci.report.events import RunKind, RunStarted, StepName
 from include.hci.report.record import RunRecord
 from include.hci.settings import RunOptions
 from include.hci.steps.first_seen import FirstSeen, FirstSeenInMemory
@@ -43,6 +43,12 @@ class StepContext:
         return orchestrator_guid(self.cluster, self.run_id)
 
     @property
+    def kind(self) -> RunKind:
+        """What the run is for."""
+        started = self.record.last(RunStarted)
+        return "rolling-update" if started is None else started.event.run_kind
+
+    @property
     def request(self) -> Mapping[str, Any]:
         """What runs of this kind are told beyond the options, as it was when the run began."""
         started = self.record.last(RunStarted)
@@ -65,14 +71,30 @@ def deadline_for(name: StepName, options: RunOptions) -> timedelta:
     """Return how long the step ``name`` may take before it gives up, all its rounds together."""
     match name:
         case "drain":
-            return timedelta(minutes=options.drain_timeout_minutes)
+            before = options.script_timeout_minutes if options.pre_update_script else 0
+            return timedelta(minutes=options.drain_timeout_minutes + before) + _telling(options)
+        case "resume":
+            after = options.script_timeout_minutes if options.post_update_script else 0
+            return timedelta(minutes=_MINUTES[name] + after) + _telling(options)
+        case "take_lock":
+            return timedelta(minutes=_MINUTES[name]) + _telling(options)
+        case "conclude":
+            # A server that still restarts or installs is waited for before its cluster service is started.
+            busy = options.reboot_timeout_minutes + options.install_timeout_minutes
+            return timedelta(minutes=_MINUTES[name] + busy) + _telling(options)
         case "stage":
             return timedelta(minutes=options.install_timeout_minutes)
-        case "install":
+        case "install" | "install_before" | "install_offline":
             return options.max_passes_per_node * timedelta(minutes=options.install_timeout_minutes)
-        case "restart":
+        case "restart" | "restart_offline":
             one_pass = timedelta(minutes=options.reboot_timeout_minutes + options.install_timeout_minutes)
             return options.max_passes_per_node * (one_pass + _SLACK)
+        case "run_cau":
+            # CAU itself knows no end without StopAfter; told to stop it brings its present node to an end first.
+            return (options.stop_after or timedelta(days=7)) + timedelta(days=1)
+        case "prepare":
+            # Only after a recovery of CAU: the storage has to be whole again then.
+            return timedelta(minutes=60 + options.resync_timeout_minutes)
         case "resync":
             return timedelta(minutes=options.resync_timeout_minutes)
         case "turn":
@@ -82,6 +104,11 @@ def deadline_for(name: StepName, options: RunOptions) -> timedelta:
             tests = 30 * options.check_cau_setup + 120 * options.validate_cluster
             return timedelta(minutes=_MINUTES[name] + tests)
     return timedelta(minutes=_MINUTES.get(name, 60))
+
+
+def _telling(options: RunOptions) -> timedelta:
+    """Return how long the commands of the run's hooks may take together."""
+    return timedelta(seconds=sum(hook.timeout_seconds for hook in options.hooks))
 
 
 def poll_for(name: StepName) -> timedelta:

@@ -20,6 +20,9 @@ from include.hci.steps.base import NodeStep, read_lock, read_members, read_stora
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Action, Decision, Done, Stop, Wait
 from include.hci.steps.gates import lock_decision, others_out
+from include.hci.steps.notices import Notice, Notices, notice_decision
+from include.hci.steps.role_watch import noticed, seen_before, seen_now
+from include.hci.steps.scripts import ScriptFacts, pre_update_decision, read_script
 
 #: ERROR_CLUSTER_SPACE_DEGRADED: the operating system's own safety check on a pause.
 SPACE_DEGRADED = 5987
@@ -36,6 +39,8 @@ class DrainFacts:
     ``roles_before``: how many roles it had when this run began to drain it. ``others``: nodes that are out beside it and beside
     those that the plan found so. ``ordered``: this very try of the step has ordered the drain. ``storage`` and
     ``quorum_reason`` are read only while the node is still Up. ``refused_at``: when the cluster last refused the pause.
+    ``groups``: all roles of the cluster. ``drained``: those that this run has found on the node when it began to drain it.
+    ``notice`` and ``script``: who has to be told, and what has to be run, before the node is paused.
     """
 
     node: ClusterNode | None
@@ -48,6 +53,10 @@ class DrainFacts:
     storage: StorageFacts = field(default_factory=StorageFacts)
     quorum_reason: str = ""
     refused_at: datetime | None = None
+    groups: tuple[ClusterGroup, ...] = ()
+    drained: frozenset[str] = frozenset()
+    notice: Notice = field(default_factory=Notice)
+    script: ScriptFacts = field(default_factory=ScriptFacts)
 
 
 class Drain(NodeStep[DrainFacts]):
@@ -59,6 +68,8 @@ class Drain(NodeStep[DrainFacts]):
         super().__init__(context, node)
         self._orders_before = len(self.since_resume(ev.Pausing))
         self._refused_at: datetime | None = None
+        self._notices = Notices(context, self.name, node)
+        self._scripts_before = read_script(context, node, "pre-update").state.starts
 
     def observe(self, cluster: Cluster) -> DrainFacts:
         """Read the cluster from another node."""
@@ -83,6 +94,10 @@ class Drain(NodeStep[DrainFacts]):
             storage=read_storage(shell) if up else StorageFacts(),
             quorum_reason=reason,
             refused_at=self._refused_at,
+            groups=members.groups,
+            drained=frozenset(before),
+            notice=self._notices.read(),
+            script=read_script(self.context, self.node, "pre-update", self._scripts_before),
         )
 
     def decide(self, facts: DrainFacts, now: datetime) -> Decision:
@@ -113,8 +128,11 @@ class Drain(NodeStep[DrainFacts]):
             return Wait(said, resync_progress(facts.storage.open_jobs))
         if facts.refused_at is not None and now - facts.refused_at < ASK_AGAIN_AFTER:
             return self._degraded()
+        if first := notice_decision(facts.notice, f"{name} is paused") or pre_update_decision(facts.script, name):
+            return first
         roles = tuple(role.name for role in facts.roles)
-        return Act(SuspendNode(name, roles, str(node.state)), f"{len(roles)} roles run on {name}")
+        pause = SuspendNode(name, roles, str(node.state), seen_before(facts.groups, name))
+        return Act(pause, f"{len(roles)} roles run on {name}")
 
     def refused(self, action: Action, error: CommandFailed, facts: DrainFacts, now: datetime) -> Decision | None:
         """A pause that the storage forbids is tried again; one that has happened already is watched."""
@@ -133,10 +151,15 @@ class Drain(NodeStep[DrainFacts]):
         """Until this run has paused the node."""
         return not facts.paused_by_run
 
+    def noticed(self, facts: DrainFacts) -> tuple[ev.RunEvent, ...]:
+        """Note virtual machines that are not Online."""
+        return noticed(self.changes, facts.groups, self.name, self.node)
+
     def events(self, facts: DrainFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
         """Put on record that it is drained, or that it was found paused."""
         if isinstance(decision, Done):
-            return (ev.Drained(node=self.node, roles_moved=facts.roles_before),)
+            seen = seen_now(facts.groups, facts.drained)
+            return (ev.Drained(node=self.node, roles_moved=facts.roles_before, seen=seen),)
         if facts.node is not None and facts.node.state is NodeState.PAUSED and not facts.paused_by_run:
             return (ev.FoundPaused(node=self.node, state=str(facts.node.state)),)
         return ()
@@ -165,7 +188,8 @@ class Drain(NodeStep[DrainFacts]):
             case DrainStatus.FAILED if facts.ordered:
                 return Stop(blocked)
             case DrainStatus.FAILED | DrainStatus.NOT_INITIATED:
-                again = SuspendNode(name, tuple(role.name for role in left), str(node.state))
+                names = tuple(role.name for role in left)
+                again = SuspendNode(name, names, str(node.state), seen_before(facts.groups, name))
                 return Act(again, f"it is paused, but its drain is {node.drain}")
         moved = max(0, facts.roles_before - len(left))
         progress = Progress(f"drain of {name}", moved, max(facts.roles_before, len(left)), "roles")

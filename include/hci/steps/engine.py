@@ -64,6 +64,10 @@ class Step(Protocol[F]):
         """Return what goes on record, before the decision itself, when ``decision`` ends the step."""
         ...
 
+    def noticed(self, facts: F) -> tuple[ev.RunEvent, ...]:
+        """Return what goes on record about ``facts`` whatever is decided: what the report has to know and no step acts on."""
+        ...
+
     def hold(self, decision: Decision) -> Hold | None:
         """Return why ``decision`` must wait until a person lets it go on, or None."""
         ...
@@ -111,6 +115,8 @@ class StepRunner(Generic[F]):
             return self._settle(self._unread(error))
         self._failing_since = None
         now = self.clock()
+        for event in self.step.noticed(facts):
+            self.record.add(event, now)
         decision = self._as_asked(self.step.decide(facts, now), facts)
         if not isinstance(decision, Act):
             self._tried = None

@@ -6,13 +6,28 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from include.hci.report.events import StepName
+from include.hci.report.events import RunKind, StepName
+from include.hci.steps.cau_role_configure import ConfigureRole
+from include.hci.steps.cau_role_prepare import Firewall, PrepareRole
+from include.hci.steps.cau_role_setup import CauSetup
+from include.hci.steps.cau_role_verify import VerifyRole
+from include.hci.steps.cau_run import RunCau
+from include.hci.steps.cau_run_collect import CollectCau
+from include.hci.steps.cau_run_prepare import CauPrepare
+from include.hci.steps.cau_run_preview import CauPreview
+from include.hci.steps.cau_run_readiness import CauReadiness
 from include.hci.steps.conclude import Conclude
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Clock
 from include.hci.steps.drain import Drain
 from include.hci.steps.engine import Step
 from include.hci.steps.install import Install
+from include.hci.steps.offline_gate import DowntimeGate
+from include.hci.steps.offline_install import InstallBefore, InstallOffline
+from include.hci.steps.offline_restart import RestartOffline
+from include.hci.steps.offline_start import StartCluster, StartVms
+from include.hci.steps.offline_stop import StopCluster
+from include.hci.steps.offline_vms import StopVms
 from include.hci.steps.readiness import Readiness
 from include.hci.steps.restart import Restart
 from include.hci.steps.resume import Resume
@@ -32,17 +47,42 @@ CLUSTER: Mapping[StepName, Callable[[StepContext, Clock], Step[Any]]] = {
     "take_lock": lambda context, clock: TakeLock(context),
     "verify": Verify,
     "conclude": Conclude,
+    "downtime_gate": lambda context, clock: DowntimeGate(context),
+    "stop_cluster": StopCluster,
+    "start_cluster": StartCluster,
+    "start_vms": StartVms,
 }
 #: Steps about one node.
 NODE: Mapping[StepName, Callable[[StepContext, str, Clock], Step[Any]]] = {
     "scan": lambda context, node, clock: Scan(context, node),
     "stage": lambda context, node, clock: Stage(context, node),
-    "turn": lambda context, node, clock: Turn(context, node),
+    "turn": Turn,
     "drain": lambda context, node, clock: Drain(context, node),
     "install": Install,
     "restart": Restart,
     "resume": lambda context, node, clock: Resume(context, node),
     "resync": Resync,
+    "install_before": InstallBefore,
+    "stop_vms": lambda context, node, clock: StopVms(context, node),
+    "install_offline": InstallOffline,
+    "restart_offline": RestartOffline,
+}
+#: Steps about the whole cluster that runs of one kind have alone, or do in a way of their own.
+OF_KIND: Mapping[RunKind, Mapping[StepName, Callable[[StepContext, Clock], Step[Any]]]] = {
+    "cau-remote-updating": {
+        "readiness": CauReadiness,
+        "prepare": CauPrepare,
+        "preview": CauPreview,
+        "run_cau": RunCau,
+        "collect": CollectCau,
+    },
+    "cau-self-updating": {
+        "prepare": lambda context, clock: PrepareRole(context),
+        "firewall": lambda context, clock: Firewall(context),
+        "cau_setup": CauSetup,
+        "configure_role": lambda context, clock: ConfigureRole(context),
+        "verify_role": VerifyRole,
+    },
 }
 
 
@@ -57,10 +97,11 @@ def make_step(name: StepName, context: StepContext, node: str | None = None, clo
     ``clock`` is the one that the step's runner uses. Raises ValueError for a name that is no step, and when ``node`` is missing
     for a step of one node or given for one of the whole cluster.
     """
-    if name in CLUSTER:
+    whole = {**CLUSTER, **OF_KIND.get(context.kind, {})}
+    if name in whole:
         if node is not None:
             raise ValueError(f"The step {name} is about the whole cluster: it takes no node.")
-        return CLUSTER[name](context, clock)
+        return whole[name](context, clock)
     if name not in NODE:
         raise ValueError(f"There is no step called {name}.")
     if node is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from include.hci.cluster.cau import LockHolder, get_lock_holders
 from include.hci.cluster.facade import Cluster
+from include.hci.cluster.system_task.job import JobState
 from include.hci.cluster.updates import UpdateResult
 from include.hci.policy.gates import find_node, running_roles
 from include.hci.powershell.errors import CommandFailed
@@ -17,6 +18,7 @@ from include.hci.steps.base import Members, NodeStep, read_lock, read_members
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Action, Clock, Decision, Done, Stop, Wait
 from include.hci.steps.gates import Custody, custody_decision, lock_decision, others_out
+from include.hci.steps.jobs import job_decision, look_at_job
 from include.hci.steps.scan import foreign_updater
 from include.hci.steps.work import DownloadUpdates, InstallUpdates, NodeScan, ScanNode, Work, lost_installs
 
@@ -25,7 +27,8 @@ from include.hci.steps.work import DownloadUpdates, InstallUpdates, NodeScan, Sc
 class InstallFacts:
     """The node in this run's custody, who holds its update object, and what this step has done so far.
 
-    ``lost_since``: when the last install began whose answer never came, so that it may still be going on.
+    ``lost_since``: when the last install began whose answer never came, so that it may still be going on. ``job``: what a task of
+    this run does on the node.
     """
 
     custody: Custody
@@ -35,6 +38,7 @@ class InstallFacts:
     passes: int = 0
     results: tuple[UpdateResult, ...] = ()
     lost_since: datetime | None = None
+    job: JobState | None = None
 
     @property
     def failed(self) -> tuple[UpdateResult, ...]:
@@ -76,6 +80,7 @@ class Install(NodeStep[InstallFacts]):
             passes=self.work.passes,
             results=tuple(self.work.results),
             lost_since=max((install.started_at for install in lost), default=None),
+            job=look_at_job(cluster, self.context, self.node, self.work),
         )
 
     def decide(self, facts: InstallFacts, now: datetime) -> Decision:
@@ -92,6 +97,8 @@ class Install(NodeStep[InstallFacts]):
 
     def work_on(self, facts: InstallFacts, now: datetime) -> Decision:
         """Return the next piece of work on a node that may be worked on."""
+        if waiting := job_decision(self.context, self.node, self.work, facts.job, self.name, now):
+            return waiting
         scan, limit = facts.scan, self.context.options.max_passes_per_node
         if scan is None:
             return Act(ScanNode(self.context, self.node, self.work, self.name), "what is left to install is not known")

@@ -17,13 +17,16 @@ def read_offer(
 ) -> tuple[tuple[Update, ...], Selection]:
     """Scan the node and return what it is offered with what is selected; a category is scanned for where a rule names it."""
     criteria, rules = options.query_string, options.updates
+    categories = {name: category_criteria(criteria, name) for name in rules.categories}
+    features = feature_criteria(criteria)
+    updater.ahead((criteria, features, *categories.values()))
     offered = updater.scan(criteria)
     if not offered:
         return offered, Selection((), (), criteria)
     offer = Offer(
         updates=offered,
-        feature_ids=_ids(updater.scan(feature_criteria(criteria))),
-        category_ids={name: _ids(updater.scan(category_criteria(criteria, name))) for name in rules.categories},
+        feature_ids=_ids(updater.scan(features)),
+        category_ids={name: _ids(updater.scan(text)) for name, text in categories.items()},
         first_seen=first_seen.note(offered, today),
     )
     return offered, select_by_rules(criteria, mark_superseded(offer, rules, today), rules, today)

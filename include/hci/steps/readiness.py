@@ -22,6 +22,7 @@ from include.hci.steps.decisions import Clock, Decision, Done, Stop
 from include.hci.steps.readings import Readings
 from include.hci.steps.readings_cluster import read_cau, read_whole
 from include.hci.steps.readings_nodes import read_nodes
+from include.hci.steps.readings_own import read_own, unused_commands
 from include.hci.steps.reporting import disk_state, job_state, reported_check
 
 
@@ -48,6 +49,8 @@ class Readiness(BaseStep[ReadinessFacts]):
         whole = read_whole(cluster.name, shells, options, readings)
         cau = read_cau(cluster, shells, options, readings)
         own = read_nodes(cluster, names, members.groups, readings)
+        answering = [node.name for node in members.nodes if node.is_up and node.name in names]
+        beside = read_own(cluster, [name for name in answering if name not in own.unreachable], options, readings)
         return ReadinessFacts(
             cluster=whole.info,
             nodes=members.nodes,
@@ -77,6 +80,9 @@ class Readiness(BaseStep[ReadinessFacts]):
             rollout=whole.rollout,
             tasks=own.tasks,
             servicing=tuple(own.servicing),
+            missing_scripts=beside.missing_scripts,
+            hook_problems=beside.hook_problems,
+            unused_commands=unused_commands(options) if self.context.kind == "offline-update" else None,
             unread=tuple(readings.unread),
             durations=readings.durations,
             not_asked=readings.not_asked,

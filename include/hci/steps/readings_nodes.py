@@ -25,7 +25,7 @@ from include.hci.cluster.policies import (
 from include.hci.cluster.rollout import ADMIN_CENTER_TASK, ScheduledTask, get_scheduled_tasks
 from include.hci.cluster.virtual_machines import DvdDrive, VirtualMachine, get_dvd_drives, get_virtual_machines
 from include.hci.policy.readiness import NodeMemory
-from include.hci.powershell.errors import CommandNotAvailable, RemotingError
+from include.hci.powershell.errors import CommandNotAvailable, ConnectionLost, RemotingError
 from include.hci.powershell.shell import Shell
 from include.hci.steps.readings import Readings
 
@@ -47,15 +47,28 @@ class NodeReadings:
     tasks: dict[str, tuple[ScheduledTask, ...]] = field(default_factory=dict)
     servicing: list[str] = field(default_factory=list)
 
+    def forget(self, node: str) -> None:
+        """Drop what would be there twice if ``node`` were read again."""
+        self.holders = [holder for holder in self.holders if holder.node != node]
+        self.servicing = [name for name in self.servicing if name != node]
+        self.virtual_machines = [machine for machine in self.virtual_machines if machine.node != node]
+
 
 def read_nodes(
     cluster: Cluster, names: Collection[str], groups: Collection[ClusterGroup], readings: Readings
 ) -> NodeReadings:
-    """Read every node of ``names``; one that does not answer is not asked any further."""
+    """Read every node of ``names``; one that does not answer is not asked any further.
+
+    A connection that only broke is tried once more: a reset between two answers is no reason to refuse a run.
+    """
     found = NodeReadings()
     for name in names:
         try:
-            _read_node(cluster.on(name), name, groups, readings, found)
+            try:
+                _read_node(cluster.on(name), name, groups, readings, found)
+            except ConnectionLost:
+                found.forget(name)
+                _read_node(cluster.on(name), name, groups, readings, found)
         except RemotingError as error:
             found.unreachable[name] = error.detail
     return found

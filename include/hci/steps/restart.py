@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from include.hci.cluster.facade import Cluster
 from include.hci.cluster.machine import get_operating_system, get_windows_version
-from include.hci.cluster.nodes import ClusterNode, get_cluster_quorum, get_cluster_resources
+from include.hci.cluster.nodes import ClusterGroup, ClusterNode, get_cluster_quorum, get_cluster_resources
 from include.hci.cluster.storage import VirtualDisk, get_fault_domains, get_virtual_disks
 from include.hci.cluster.values import NodeState, squeeze
 from include.hci.policy.gates import find_node, quorum_reason
@@ -24,6 +24,7 @@ from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Action, Clock, Decision, Done, Scene, Stop, Wait
 from include.hci.steps.gates import Custody, custody_decision, lock_decision
 from include.hci.steps.install import Install, InstallFacts, read_custody
+from include.hci.steps.role_watch import noticed
 from include.hci.steps.work import Work
 
 #: A node that still answers with its old boot time this long after the order of an earlier try has not heeded it: that try may
@@ -54,6 +55,7 @@ class RestartFacts:
     disks: tuple[VirtualDisk, ...] = field(default=())
     custody: Custody | None = None
     quorum_reason: str = ""
+    groups: tuple[ClusterGroup, ...] = ()
 
 
 class Restart(NodeStep[RestartFacts]):
@@ -78,10 +80,19 @@ class Restart(NodeStep[RestartFacts]):
         orders = open_orders(self.context.record, self.node)
         if orders:
             own, answer = max(0, len(orders) - self._orders_before), read_answer(cluster, self.node)
-            again = not own and _stands_still(answer, orders[-1], self._clock())
+            again = not own and stands_still(answer, orders[-1], self._clock())
             custody = read_custody(self, cluster, members) if again else None
             reason = self._quorum_reason(shell, members) if again else ""
-            return RestartFacts(node, answer, restarts, orders[-1], own, custody=custody, quorum_reason=reason)
+            return RestartFacts(
+                node=node,
+                answer=answer,
+                restarts=restarts,
+                order=orders[-1],
+                orders=own,
+                custody=custody,
+                quorum_reason=reason,
+                groups=members.groups,
+            )
         version = get_windows_version(cluster.on(self.node))
         domains = get_fault_domains(shell) if version.needs_manual_maintenance else ()
         may_order = self.work.scan is not None and self.work.scan.restart_pending
@@ -94,6 +105,7 @@ class Restart(NodeStep[RestartFacts]):
             in_maintenance=any(item.in_maintenance for item in domains if item.name.lower() == self.node.lower()),
             disks=get_virtual_disks(shell),
             quorum_reason=self._quorum_reason(shell, members) if may_order else "",
+            groups=members.groups,
         )
 
     def _quorum_reason(self, shell: Shell, members: Members) -> str:
@@ -135,6 +147,10 @@ class Restart(NodeStep[RestartFacts]):
         is_order = isinstance(decision, Act) and isinstance(decision.action, RestartNode | EnterMaintenance)
         return "before-restart" if is_order else None
 
+    def noticed(self, facts: RestartFacts) -> tuple[ev.RunEvent, ...]:
+        """Note virtual machines that are not Online."""
+        return noticed(self.changes, facts.groups, self.name, self.node)
+
     def refused(self, action: Action, error: CommandFailed, facts: RestartFacts, now: datetime) -> Decision | None:
         """What the install says of its own actions holds here too; a restart that is under way already is watched."""
         if isinstance(action, RestartNode):
@@ -172,7 +188,7 @@ class Restart(NodeStep[RestartFacts]):
         deadline = order.ordered_at + limit
         wait = Wait(_restart_wait(name, facts, order), None, deadline, _late(name, facts, order, limit))
         if answer.boot_time is None or not answer.shows_restart(order):
-            if facts.custody is not None and not facts.orders and _stands_still(answer, order, now):
+            if facts.custody is not None and not facts.orders and stands_still(answer, order, now):
                 # Much may have happened since the first order: roles that came back, another node that left.
                 gate = custody_decision(facts.custody, "restarting") or lock_decision(facts.custody.lock, self.name)
                 if gate:
@@ -214,7 +230,7 @@ def _is_unsafe(disk: VirtualDisk) -> bool:
     return disk.health == "Unhealthy" or any(squeeze(text).replace("-", "") in _UNSAFE for text in disk.operational)
 
 
-def _stands_still(answer: NodeAnswer, order: OpenRestart, now: datetime) -> bool:
+def stands_still(answer: NodeAnswer, order: OpenRestart, now: datetime) -> bool:
     """Tell whether the node answers with its old boot time long after the order."""
     late = now - order.ordered_at >= ORDER_AGAIN_AFTER
     return late and answer.boot_time is not None and not answer.shows_restart(order)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from include.hci.cluster.cau import LockHolder, get_lock_holders
 from include.hci.cluster.facade import Cluster
-from include.hci.cluster.nodes import ClusterNode
+from include.hci.cluster.nodes import ClusterGroup, ClusterNode
 from include.hci.cluster.storage import FaultDomain, get_fault_domains
 from include.hci.cluster.values import NodeState
 from include.hci.policy.gates import find_node, running_roles
@@ -21,6 +21,9 @@ from include.hci.steps.actions import LeaveMaintenance, Note, ResumeNode
 from include.hci.steps.answer import NodeAnswer, open_orders, read_answer, restarted
 from include.hci.steps.base import NodeStep, read_members
 from include.hci.steps.decisions import Act, Action, Decision, Done, Stop, Wait
+from include.hci.steps.notices import Notice, Notices
+from include.hci.steps.role_watch import noticed, seen_now
+from include.hci.steps.scripts import ScriptFacts, post_update_decision, post_update_problem, read_script
 from include.hci.steps.work import ReleaseUpdater
 
 #: How long the drained roles may take to come back; they are live migrations, and the run may go on without them.
@@ -35,7 +38,8 @@ class ResumeFacts:
 
     ``resumed_at``: when this run ordered the resume. ``disks``: those of the node, read when this run put
     them into maintenance mode by hand. ``order``: a
-    restart that was ordered and not seen yet, with the node's own ``answer``.
+    restart that was ordered and not seen yet, with the node's own ``answer``. ``script`` and ``notice``: what has to be run, and
+    who has to be told, once the node is in service again.
     """
 
     node: ClusterNode | None
@@ -49,6 +53,9 @@ class ResumeFacts:
     resumed_at: datetime | None = None
     order: OpenRestart | None = None
     answer: NodeAnswer = field(default_factory=NodeAnswer)
+    groups: tuple[ClusterGroup, ...] = ()
+    notice: Notice = field(default_factory=Notice)
+    script: ScriptFacts = field(default_factory=lambda: ScriptFacts("post-update"))
 
 
 class Resume(NodeStep[ResumeFacts]):
@@ -82,12 +89,19 @@ class Resume(NodeStep[ResumeFacts]):
             resumed_at=orders[0].at if orders else None,
             order=restarts[-1] if restarts else None,
             answer=read_answer(cluster, self.node) if restarts and running else NodeAnswer(),
+            groups=members.groups,
+            notice=Notices(self.context, self.name, self.node).read(),
+            script=read_script(self.context, self.node, "post-update"),
         )
 
     def decide(self, facts: ResumeFacts, now: datetime) -> Decision:
         """Leave maintenance, resume, tidy up, wait for the roles."""
         node, name = facts.node, self.node
         if not facts.paused_by_run:
+            if facts.notice.end is not None:
+                return Act(facts.notice.end, f"this run does not keep {name} out of service")
+            if failed := post_update_problem(facts.script, name):
+                return Stop(failed)
             if node is not None and node.state is NodeState.PAUSED:
                 return Done("left-paused", f"{name} is paused, but not by this run: it is left as found")
             return Done("nothing-to-do", f"this run has not paused {name}")
@@ -113,16 +127,28 @@ class Resume(NodeStep[ResumeFacts]):
             return Act(ResumeNode(name, facts.failback), "this run paused it and is done with it")
         if any(holder.guid == self.context.guid for holder in facts.holders):
             return Act(ReleaseUpdater(self.context, name), f"{name} is Up, so the updater is not needed any more")
-        return self._roles(facts, now)
+        if after := post_update_decision(facts.script, name):
+            return after
+        if facts.notice.end is not None:
+            return Act(facts.notice.end, f"{name} is Up")
+        decision = self._roles(facts, now)
+        failed = post_update_problem(facts.script, name)
+        return Stop(failed) if failed and isinstance(decision, Done) else decision
 
     def refused(self, action: Action, error: CommandFailed, facts: ResumeFacts, now: datetime) -> Decision | None:
         """A node that is not paused any more is read again."""
         return Wait(f"{self.node} is not paused any more") if error.has_code(NOT_PAUSED) else None
 
+    def noticed(self, facts: ResumeFacts) -> tuple[ev.RunEvent, ...]:
+        """Note virtual machines that are not Online."""
+        return noticed(self.changes, facts.groups, self.name, self.node)
+
     def events(self, facts: ResumeFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
         """Put on record that it is Up again."""
-        if isinstance(decision, Done) and decision.outcome == "resumed":
-            return (ev.Resumed(node=self.node, failback_mode=facts.failback),)
+        is_back = facts.paused_by_run and facts.node is not None and facts.node.is_up
+        if (isinstance(decision, Done) and decision.outcome == "resumed") or (isinstance(decision, Stop) and is_back):
+            seen = seen_now(facts.groups, facts.drained_roles)
+            return (ev.Resumed(node=self.node, failback_mode=facts.failback, seen=seen),)
         return ()
 
     def _await_restart(self, facts: ResumeFacts, order: OpenRestart, now: datetime) -> Decision | None:

@@ -7,22 +7,25 @@ from datetime import datetime
 
 from include.hci.cluster.facade import Cluster
 from include.hci.cluster.lock import LockState
+from include.hci.cluster.system_task.job import JobState
 from include.hci.policy.selection import Selection
 from include.hci.report import events as ev
 from include.hci.steps.base import NodeStep, read_lock, read_members
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Decision, Done
 from include.hci.steps.gates import lock_decision
+from include.hci.steps.jobs import job_decision, look_at_job
 from include.hci.steps.work import DownloadUpdates, ScanNode, Work
 
 
 @dataclass(frozen=True, slots=True)
 class StageFacts:
-    """The run lock, and what this step has done so far."""
+    """The run lock, what this step has done so far, and what a task is at on the node."""
 
     lock: LockState
     selection: Selection | None
     downloaded: bool
+    job: JobState | None = None
 
 
 class Stage(NodeStep[StageFacts]):
@@ -37,13 +40,15 @@ class Stage(NodeStep[StageFacts]):
     def observe(self, cluster: Cluster) -> StageFacts:
         """Read the lock."""
         lock = read_lock(cluster, self.context, read_members(cluster)[1])
-        scan = self.work.scan
-        return StageFacts(lock, scan.selection if scan else None, self.work.downloaded)
+        scan, job = self.work.scan, look_at_job(cluster, self.context, self.node, self.work)
+        return StageFacts(lock, scan.selection if scan else None, self.work.downloaded, job)
 
     def decide(self, facts: StageFacts, now: datetime) -> Decision:
         """Scan, download, done."""
         if gate := lock_decision(facts.lock, self.name):
             return gate
+        if waiting := job_decision(self.context, self.node, self.work, facts.job, self.name, now):
+            return waiting
         selection = facts.selection
         if selection is None:
             scan = ScanNode(self.context, self.node, self.work, self.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from include.hci.cluster.facade import Cluster
@@ -18,7 +19,10 @@ from include.hci.steps.decisions import Action
 class Standing:
     """How a change stands now, read from the machine.
 
-    ``undo`` puts it back, None where it is as it was found. ``wait``: why nothing can be said or done at the moment.
+    ``undo`` puts it back, None where it is as it was found. ``wait``: why nothing can be said or done at the moment; where there
+    is an ``undo`` as well it is done when the wait is over. ``until`` is how long the wait lasts where that is longer than others
+    last, and ``holds_up`` whether what was changed before has to wait with it. A wait in another ``stage`` than the one before it
+    has its own time: something has come of what was done.
     ``what`` names it for people, ``command`` is what they type where the run cannot put it back.
     """
 
@@ -27,6 +31,25 @@ class Standing:
     command: str
     undo: Action | None = None
     wait: str = ""
+    holds_up: bool = True
+    until: datetime | None = None
+    stage: str = ""
+
+
+class Stages:
+    """Since when the changes that are being taken back wait in their present stage."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, str], datetime] = {}
+
+    def note(self, standings: Sequence[Standing], now: datetime) -> Mapping[str, datetime]:
+        """Return that by the change's subject, for those that have come to a stage of their own."""
+        found = {}
+        for standing in standings:
+            if standing.stage:
+                subject = subject_of(standing.change)
+                found[subject] = self._since.setdefault((subject, standing.stage), now)
+        return found
 
 
 class Undoer(Protocol):
@@ -44,7 +67,10 @@ class Undoer(Protocol):
 def read_standings(
     cluster: Cluster, context: StepContext, changes: Sequence[Change], undoers: Mapping[ChangeKind, Undoer]
 ) -> tuple[Standing, ...]:
-    """Return how ``changes`` stand, the last one first: that is the order in which they are taken back."""
+    """Return how ``changes`` stand, the last one first: that is the order in which they are taken back.
+
+    Those before the first one that something is to be done or waited for are not read: their turn comes later.
+    """
     found = []
     for change in reversed(changes):
         undoer = undoers[change.kind]
@@ -52,6 +78,8 @@ def read_standings(
             found.append(undoer.read(cluster, context, change))
         except (RemotingError, ValueError) as error:
             found.append(Standing(change, *undoer.describe(change), wait=str(error)))
+        if found[-1].holds_up or not found[-1].wait:
+            break
     return tuple(found)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from include.hci.cluster.facade import Cluster
 from include.hci.cluster.lock import LockState
-from include.hci.cluster.nodes import ClusterNode
+from include.hci.cluster.nodes import ClusterGroup, ClusterNode
+from include.hci.cluster.system_task.job import JobState
 from include.hci.policy.gates import StorageFacts, nodes_out, storage_reasons
 from include.hci.policy.resync import resync_progress
 from include.hci.report import events as ev
@@ -18,7 +19,9 @@ from include.hci.steps.base import BaseStep, read_lock, read_members, read_stora
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Clock, Decision, Done, Stop, Wait
 from include.hci.steps.gates import lock_decision
+from include.hci.steps.jobs import job_decision, look_at_job
 from include.hci.steps.reporting import disk_state, job_state
+from include.hci.steps.role_watch import noticed
 from include.hci.steps.work import NodeScan, ScanNode, Work, refs
 
 
@@ -36,6 +39,8 @@ class VerifyFacts:
     began: datetime
     tolerated: tuple[str, ...] = ()
     given_up: frozenset[str] = frozenset()
+    groups: tuple[ClusterGroup, ...] = ()
+    jobs: Mapping[str, JobState] = field(default_factory=dict)
 
 
 #: How long nodes and storage may take to settle after the last node; each one had its own time before.
@@ -57,6 +62,8 @@ class Verify(BaseStep[VerifyFacts]):
         """Read nodes, storage and lock."""
         self._began = self._began or self._clock()
         shell, members = read_members(cluster)
+        for node in (each.name for each in members.nodes if each.is_up):
+            look_at_job(cluster, self.context, node, self._works.setdefault(node, Work()))
         scans = {node: work.scan for node, work in self._works.items() if work.scan is not None}
         plan = self.context.plan
         return VerifyFacts(
@@ -67,6 +74,8 @@ class Verify(BaseStep[VerifyFacts]):
             began=self._began,
             tolerated=plan.already_out if plan else (),
             given_up=frozenset(self.changes.paused),
+            groups=members.groups,
+            jobs={node: work.job for node, work in self._works.items() if work.job is not None},
         )
 
     def decide(self, facts: VerifyFacts, now: datetime) -> Decision:
@@ -87,6 +96,8 @@ class Verify(BaseStep[VerifyFacts]):
         for node in up:
             if node not in facts.scans:
                 work = self._works.setdefault(node, Work())
+                if waiting := job_decision(self.context, node, work, facts.jobs.get(node), self.name, now):
+                    return waiting
                 return Act(
                     ScanNode(self.context, node, work, self.name, release=True),
                     "a last scan tells whether anything is left",
@@ -108,6 +119,10 @@ class Verify(BaseStep[VerifyFacts]):
             f"all {len(up)} nodes are Up with build {common}, nothing is left to install",
             {"builds": builds},
         )
+
+    def noticed(self, facts: VerifyFacts) -> tuple[ev.RunEvent, ...]:
+        """Note virtual machines that are not Online."""
+        return noticed(self.changes, facts.groups, self.name, None)
 
     def events(self, facts: VerifyFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
         """Put what every node has now, and the storage, on record."""

@@ -6,12 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from include.hci.cluster.facade import Cluster
+from include.hci.cluster.cau import remove_lock
 from include.hci.cluster.machine import WindowsVersion, get_services, get_windows_version
+from include.hci.cluster.system_task.job import JobState, StillAtWork
+from include.hci.cluster.system_task.updater import Memory
 from include.hci.cluster.updater import CauProviderUpdater, NodeUpdater
 from include.hci.cluster.updates import Update, UpdateResult
 from include.hci.policy.selection import Selection, installed_criteria
-from include.hci.powershell.errors import CommandFailed, RemotingError
+from include.hci.powershell.errors import CommandFailed
 from include.hci.powershell.records import ErrorRecord
 from include.hci.report import events as ev
 from include.hci.report.record import RunRecord
@@ -20,16 +22,7 @@ from include.hci.report.values import UpdateResult as ReportedResult
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Scene
 from include.hci.steps.offer import read_offer
-
-
-class UpdaterUnusable(RemotingError):
-    """The node updater cannot be used on a node."""
-
-    title = "No way to install updates"
-    default_meaning = "the node's provider for installing updates is missing or blocked"
-    default_next_action = (
-        "Check that the Failover-Clustering feature is whole on the node, and that no policy blocks its WMI provider."
-    )
+from include.hci.steps.updaters import UpdaterUnusable, choose, chosen_name, is_denied, node_updater
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +40,20 @@ class NodeScan:
 class Work:
     """What one running step knows of the updates of its node; after a crash it begins with a scan again.
 
-    ``passes`` are the installs of this step, ``results`` all their results, ``failed`` those of them that failed.
+    ``passes`` are the installs of this step, ``results`` all their results, ``failed`` those of them that failed. ``job``: what a
+    task does on the node, as it was last looked at; ``memory``: what its scans have answered; ``broken``: how many broke off.
+    ``denied``: CAU's provider was tried, and kept from its work.
     """
 
     scan: NodeScan | None = None
     downloaded: bool = False
     passes: int = 0
     results: list[UpdateResult] = field(default_factory=list)
+    job: JobState | None = None
+    memory: Memory = field(default_factory=Memory)
+    broken: int = 0
+    broken_why: str = ""
+    denied: bool = False
 
     @property
     def failed(self) -> tuple[UpdateResult, ...]:
@@ -63,12 +63,7 @@ class Work:
     def forget(self) -> None:
         """Forget what was read: something has changed on the node."""
         self.scan, self.downloaded = None, False
-
-
-def node_updater(cluster: Cluster, context: StepContext, node: str) -> NodeUpdater:
-    """Return the updater of ``node``; there is one kind in this version, whatever the options leave open."""
-    recommended = context.options.include_recommended_updates
-    return CauProviderUpdater(cluster.on(node), node, context.guid, recommended)
+        self.memory.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +81,49 @@ class ScanNode:
         return f"scan {self.node} for updates"
 
     def perform(self, scene: Scene) -> None:
-        """Scan; the result is in ``work``."""
-        updater = node_updater(scene.cluster, self.context, self.node)
-        probe = updater.probe()
-        if not probe.usable:
-            raise UpdaterUnusable(probe.why, node=self.node)
+        """Scan; the result is in ``work``, unless a task is at it now."""
+        begins = not self.work.memory.searches
+        if self.step == "scan" and begins:
+            self._choose(scene)
+        try:
+            self._scan(scene, begins=begins)
+        except StillAtWork:
+            return
+        except CommandFailed as error:
+            if not self._is_blocked(error):
+                raise
+            remove_lock(scene.cluster.on(self.node), "MSFT_CAUNode", self.context.guid)
+            self.work.denied = True
+            self._choose(scene)
+
+    def _choose(self, scene: Scene) -> None:
+        choice = choose(scene.cluster, self.context, self.node, denied=self.work.denied)
+        if choice.name is None:
+            raise UpdaterUnusable(choice.why, node=self.node)
+        chosen = ev.NodeUpdaterChosen(node=self.node, updater=choice.name, why=choice.why)
+        last = scene.record.last(ev.NodeUpdaterChosen, self.node)
+        if last is None or last.event != chosen:
+            scene.record.add(chosen, scene.clock())
+
+    def _is_blocked(self, error: CommandFailed) -> bool:
+        """Tell whether another updater may be able to do what a security product keeps CAU's provider from."""
+        is_free = self.step == "scan" and self.context.options.node_updater == "auto"
+        return is_free and is_denied(error) and chosen_name(self.context, self.node) == CauProviderUpdater.name
+
+    def _scan(self, scene: Scene, *, begins: bool) -> None:
+        work = self.work
+        updater = node_updater(scene.cluster, self.context, self.node, scene.clock, self.step, work.memory)
+        if begins:
+            probe = updater.probe()
+            if not probe.usable:
+                raise UpdaterUnusable(probe.why, node=self.node)
         today = scene.clock().date()
         offered, selection = read_offer(updater, self.context.options, self.context.first_seen, today)
         pending = updater.restart_needed()
         shell = scene.cluster.on(self.node)
         version = get_windows_version(shell)
         servicing = any(service.is_running for service in get_services(shell, ("TrustedInstaller",)))
-        if self.step == "scan":
-            chosen = ev.NodeUpdaterChosen(node=self.node, updater=updater.name, why=probe.why)
-            scene.record.add(chosen, scene.clock())
-        else:
+        if self.step != "scan":
             settle_installs(scene, self.node, self.step, offered, updater)
         if self.release:
             updater.release()
@@ -123,8 +146,8 @@ class ScanNode:
             restart_pending=pending,
         )
         scene.record.add(event, scene.clock())
-        self.work.scan = NodeScan(selection, pending, version, servicing, scene.clock())
-        self.work.downloaded = False
+        work.forget()
+        work.scan = NodeScan(selection, pending, version, servicing, scene.clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +169,15 @@ class DownloadUpdates:
         """Download; raises CommandFailed when an update could not be, naming it."""
         event = ev.Staging(step=self.step, node=self.node, updates=refs(self.selection.updates))
         scene.record.add(event, scene.clock())
-        updater = node_updater(scene.cluster, self.context, self.node)
+        updater = node_updater(scene.cluster, self.context, self.node, scene.clock, self.step)
         timeout = timedelta(minutes=self.context.options.install_timeout_minutes)
-        results = updater.download(self.selection.criteria, timeout)
+        try:
+            results = updater.download(self.selection.criteria, timeout)
+        except StillAtWork:
+            return
         if self.release:
             updater.release()
-        done = ev.Staged(step=self.step, node=self.node, results=tuple(map(reported, results)))
-        scene.record.add(done, scene.clock())
-        raise_unfinished(self.node, results, "download")
-        self.work.downloaded = True
+        finish_download(scene, self.node, self.step, self.work, results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,21 +201,14 @@ class InstallUpdates:
             step=self.step, node=self.node, install_pass=number, updates=refs(self.selection.updates)
         )
         scene.record.add(event, scene.clock())
-        updater = node_updater(scene.cluster, self.context, self.node)
+        updater = node_updater(scene.cluster, self.context, self.node, scene.clock, self.step)
         timeout = timedelta(minutes=self.context.options.install_timeout_minutes)
         self.work.forget()
-        results = updater.install(self.selection.criteria, timeout)
-        self.work.results.extend(results)
-        self.work.passes += 1
-        done = ev.InstallFinished(
-            step=self.step,
-            node=self.node,
-            install_pass=number,
-            results=tuple(map(reported, results)),
-            restart_needed=any(result.restart_required for result in results),
-        )
-        scene.record.add(done, scene.clock())
-        raise_busy(self.node, results)
+        try:
+            results = updater.install(self.selection.criteria, timeout)
+        except StillAtWork:
+            return
+        finish_install(scene, self.node, self.step, self.work, number, results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +224,36 @@ class ReleaseUpdater:
 
     def perform(self, scene: Scene) -> None:
         """Remove it; somebody else's stays."""
-        node_updater(scene.cluster, self.context, self.node).release()
+        remove_lock(scene.cluster.on(self.node), "MSFT_CAUNode", self.context.guid)
+
+
+def finish_download(scene: Scene, node: str, step: ev.StepName, work: Work, results: tuple[UpdateResult, ...]) -> None:
+    """Put on record what was downloaded to ``node``; raises CommandFailed when an update could not be, naming it."""
+    done = ev.Staged(step=step, node=node, results=tuple(map(reported, results)))
+    scene.record.add(done, scene.clock())
+    raise_unfinished(node, results, "download")
+    work.downloaded = True
+
+
+def finish_install(
+    scene: Scene, node: str, step: ev.StepName, work: Work, number: int, results: tuple[UpdateResult, ...]
+) -> None:
+    """Put on record how install pass ``number`` on ``node`` ended; raises CommandFailed where something else is at work."""
+    # What could not begin, or was not seen to end, is still open: another installation may be at just that.
+    failed = any(result.is_failed for result in results)
+    settled = tuple(result for result in results if failed or not result.is_busy)
+    needed = any(result.restart_required for result in results)
+    work.results.extend(settled)
+    work.passes += 1
+    done = ev.InstallFinished(
+        step=step,
+        node=node,
+        install_pass=number,
+        results=tuple(map(reported, settled)),
+        restart_needed=needed if len(settled) == len(results) else None,
+    )
+    scene.record.add(done, scene.clock())
+    raise_busy(node, results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +358,8 @@ _NAMES = ("not-started", "in-progress", "succeeded", "succeeded-with-errors", "f
 def reported(result: UpdateResult) -> ReportedResult:
     """Return one result as the report has it."""
     code = 2 if result.is_good else result.code
+    if result.is_superfluous:
+        code = 0
     return ReportedResult.model_validate(
         {
             "update_id": result.update.update_id,

@@ -35,7 +35,7 @@ _CLASSES = {
 def command_class(syntax: CmdletSyntax) -> str:
     """Return what stands behind the comma of a FullyQualifiedErrorId: the cmdlet's class, or a function's own name."""
     module = syntax.module.lower()
-    if module in _FUNCTION_MODULES:
+    if not module or module in _FUNCTION_MODULES:
         return syntax.name
     verb, _, noun = syntax.name.partition("-")
     if module == "hyper-v":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from include.simulator.objects import Credential, Int64, SimObject, UInt16, UInt32, UInt64
@@ -75,15 +76,24 @@ def _moment(value: object) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
+        moment = _parsed(value.strip())
+        if moment is None:
             raise NotConvertible(
                 f'Cannot convert value "{value}" to type "System.DateTime". '
                 'Error: "String was not recognized as a valid DateTime."'
-            ) from None
+            )
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     raise no_conversion(value, "System.DateTime")
+
+
+def _parsed(text: str) -> datetime | None:
+    """Return the time that a text means in the invariant culture, whose dates begin with the month, or in the XML form."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(text)
+    for form in ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y"):
+        with suppress(ValueError):
+            return datetime.strptime(text, form)
+    return None
 
 
 def _duration(value: object) -> timedelta:

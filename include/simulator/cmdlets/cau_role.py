@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from include.simulator.cmdlets import cau_objects as shape
 from include.simulator.cmdlets.cau_common import SPACE, error, reach, refusals, warn_single
 from include.simulator.cmdlets.registry import Call, ask, cmdlet
@@ -40,7 +42,8 @@ async def get_cau_cluster_role(call: Call) -> None:
     }
     schedule = role.schedule
     if schedule is not None:
-        pairs["StartDate"] = schedule.start
+        # The role keeps times of day of its node.
+        pairs["StartDate"] = schedule.start.replace(tzinfo=ZoneInfo(group.owner.time_zone))
         pairs["DaysOfWeek"] = SimEnum(SPACE + "Weekdays", int(schedule.days), schedule.days.text)
         if schedule.interval:
             pairs["IntervalWeeks"] = schedule.interval

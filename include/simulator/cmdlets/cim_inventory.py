@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from include.simulator.cmdlets.cim_objects import instance
+from include.simulator.cmdlets.cim_time_zone import time_zone
 from include.simulator.cmdlets.registry import Call
 from include.simulator.objects import SimObject, UInt16, UInt32, UInt64
 from include.simulator.world.catalogue import SECURITY
@@ -117,4 +118,5 @@ READERS: dict[str, Callable[[Call], list[SimObject]]] = {
     "Win32_ComputerSystem": lambda call: [computer_system(call)],
     "Win32_Service": services,
     "Win32_QuickFixEngineering": _fixes,
+    "Win32_TimeZone": lambda call: [time_zone(call)],
 }

@@ -76,8 +76,6 @@ async def start_cluster(call: Call) -> None:
     except ServiceDisabledError as why:
         raise cluster_error(call, str(why), 1058, "ResourceUnavailable") from None
     await until(call, lambda: any(node.member for node in world.nodes))
-    if ready and not running:
-        world.emit("cluster.started", None, {})
     call.sink.output(shape.cluster(world))
 
 

@@ -28,6 +28,8 @@ _SHORT_TYPES = {
 }
 _NULLABLE = re.compile(r"^System\.Nullable`1\[+([^\]]+)\]+$")
 _DEFAULT_MARK = re.compile(r"\s*\((Default|cdxml)\)")
+#: Pages of item cmdlets show a set once per provider; it is one set, and what one provider adds to it is never required.
+_PROVIDER_MARK = re.compile(r" - .* providers?$")
 
 #: Cmdlets of Windows PowerShell 5.1 whose pages the vendor's JSON lacks (PowerShell-Docs, Microsoft.PowerShell.Utility).
 #: The first three have no page at all: field scripts and azure-stack-docs (cluster migration, maintain-servers) use them.
@@ -96,18 +98,26 @@ def render(directory: Path, documentation_set: str, names: Iterable[str] | None 
 def condense(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of one cmdlet; a parameter leaves out what is usual (all sets, optional, named, no pipeline input)."""
     declared = [each["set"] for each in entry["sets"] if each["set"]]
-    sets = [_DEFAULT_MARK.sub("", name) for name in declared]
+    sets = list(dict.fromkeys(map(_set_name, declared)))
     # Some pages name sets in the parameters that their syntax part leaves out.
     for value in entry["parameters"].values():
         sets += [name for name in _names(value["sets"]) or () if name not in sets]
     condensed: dict[str, Any] = {"module": entry["module"]}
     if sets:
         condensed["sets"] = sets
-        default = next((_DEFAULT_MARK.sub("", name) for name in declared if "(Default)" in name), None)
+        default = next((_set_name(name) for name in declared if "(Default)" in name), None)
         if default:
             condensed["default"] = default
     condensed["parameters"] = {name: _parameter(value, sets) for name, value in entry["parameters"].items()}
+    general = " ".join(each["syntax"] for each in entry["sets"] if each["set"].endswith(" - All providers"))
+    for name, value in condensed["parameters"].items():
+        if general and f"-{name}" not in general:
+            value.pop("required", None)
     return condensed
+
+
+def _set_name(declared: str) -> str:
+    return _PROVIDER_MARK.sub("", _DEFAULT_MARK.sub("", declared))
 
 
 def _parameter(value: Mapping[str, Any], sets: list[str]) -> dict[str, Any]:
@@ -144,7 +154,7 @@ def short_type(name: str) -> str:
 
 def _names(entries: Iterable[str]) -> list[str] | None:
     """Return the single set names of a list whose entries may hold several, or None for all sets."""
-    names = [_DEFAULT_MARK.sub("", part).strip() for entry in entries for part in entry.split(",")]
+    names = [_set_name(part).strip() for entry in entries for part in entry.split(",")]
     return None if "(All)" in names else names
 
 

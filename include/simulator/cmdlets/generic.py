@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from include.simulator.cmdlets import availability, registry
+from include.simulator.cmdlets import availability, own_commands, registry
 from include.simulator.cmdlets import generic_values as values
 from include.simulator.cmdlets.cluster_errors import matching
 from include.simulator.cmdlets.registry import Call, cmdlet, fail
@@ -155,6 +155,8 @@ async def get_command(call: Call) -> None:
         and (found := table.find(name)) is not None
         and not availability.missing(call.world, call.host, name)
     ]
+    own = call.world.own_commands.offered(call.host.name, own_commands.endpoint_of(call.session))
+    available += map(own_commands.syntax_of, own)
     sought = call.texts("ParameterName")
     wanted = call.texts("Name")
     for name in wanted:
@@ -179,8 +181,9 @@ async def get_command(call: Call) -> None:
             continue
         if sought and not any(matching(parameter, each.parameters) for parameter in sought):
             continue
+        kind = (8, "Cmdlet") if each.module else (2, "Function")
         properties: dict[str, object] = {
-            "CommandType": SimEnum("System.Management.Automation.CommandTypes", 8, "Cmdlet"),
+            "CommandType": SimEnum("System.Management.Automation.CommandTypes", *kind),
             "ModuleName": each.module,
             "Name": each.name,
             # One level down a remote client gets the metadata of a parameter as its type's name only.
@@ -189,7 +192,11 @@ async def get_command(call: Call) -> None:
             "Source": each.module,
             "Version": Version("2.0.0.0"),
         }
-        types = ("System.Management.Automation.CmdletInfo", "System.Management.Automation.CommandInfo", "System.Object")
+        types = (
+            f"System.Management.Automation.{kind[1]}Info",
+            "System.Management.Automation.CommandInfo",
+            "System.Object",
+        )
         call.sink.output(SimObject(types, properties, to_string=each.name))
 
 

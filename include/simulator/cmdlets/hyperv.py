@@ -74,7 +74,23 @@ async def start_vm(call: Call) -> None:
 async def stop_vm(call: Call) -> None:
     """Shut virtual machines of the host down; -TurnOff pulls the plug, -Save keeps their state."""
     for group in _chosen(call):
+        gently = not (call.has("Save") or call.has("TurnOff") or call.has("Force"))
+        if gently and await _ignores(call, group):
+            continue
         await _stop(call, group, "Saved" if call.has("Save") else "Off", wait=not call.has("TurnOff"))
+
+
+async def _ignores(call: Call, group: Group) -> bool:
+    """Tell whether the guest does not shut down, after the time that the host has waited for it (Stop-VM, -Force)."""
+    condition = call.world.rig.find("guest-ignores-shutdown", call.host.name)
+    if condition is None or group.vm is None or group.vm.state != "Running":
+        return False
+    if condition.text("vm", group.name).lower() != group.name.lower():
+        return False
+    await call.clock.sleep(timedelta(minutes=condition.number("minutes", 5.0)))
+    call.world.advance()
+    call.sink.error(_error(call, f"'{group.name}' failed to shut down.", "OperationFailed", "NotSpecified", group.name))
+    return True
 
 
 @cmdlet("Save-VM")

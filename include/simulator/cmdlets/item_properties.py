@@ -10,8 +10,6 @@ from include.simulator.world.registry import NoKeyError, Value, normal
 
 _CUSTOM = ("System.Management.Automation.PSCustomObject", "System.Object")
 _PROVIDER = "Microsoft.PowerShell.Core\\Registry"
-#: Folders that every Windows has; the simulated machines hold no other files.
-_FOLDERS = frozenset({"c:", "c:\\windows", "c:\\windows\\system32", "c:\\windows\\cluster", "c:\\program files"})
 
 
 @cmdlet("Get-ItemProperty")
@@ -102,7 +100,8 @@ async def test_path(call: Call) -> None:
             found = call.world.registry.values(call.host, path) is not None
             call.sink.output(found and (call.text("PathType") or "Any") != "Leaf")
         else:
-            call.sink.output(normal(path) in _FOLDERS or wsman.setting(call, path) is not None)
+            script = call.world.cau.scripts.find(call.host.name, path)
+            call.sink.output(_on_disk(call, path) or script is not None or wsman.setting(call, path) is not None)
 
 
 @cmdlet("Get-Item")
@@ -115,6 +114,13 @@ async def get_item(call: Call) -> None:
             call.sink.error(_no_path(call, path))
             continue
         call.sink.output(found or _key(path, values or {}))
+
+
+def _on_disk(call: Call, path: str) -> bool:
+    kind, files = call.text("PathType") or "Any", call.world.files
+    if kind == "Any":
+        return files.exists(call.host, path)
+    return files.exists(call.host, path) and files.is_folder(call.host, path) is (kind == "Container")
 
 
 def _paths(call: Call) -> list[str]:

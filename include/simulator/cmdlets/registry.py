@@ -38,6 +38,7 @@ MODULES = (
     "hyperv_media",
     "services",
     "item_properties",
+    "files",
     "firewall",
     "wsman",
     "bitlocker",

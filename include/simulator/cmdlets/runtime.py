@@ -12,6 +12,7 @@ from include.simulator.clock import Clock
 from include.simulator.cmdlets import (
     availability,
     binder_errors,
+    own_commands,
     registry,
     runtime_faults,
     runtime_journal,
@@ -19,7 +20,7 @@ from include.simulator.cmdlets import (
 )
 from include.simulator.cmdlets.binder import Binding, bind
 from include.simulator.cmdlets.binder_pipeline import bind_object
-from include.simulator.cmdlets.registry import Call
+from include.simulator.cmdlets.registry import Call, Handler
 from include.simulator.cmdlets.runtime_session import (
     DEFAULT_CONFIGURATION,
     SessionConfiguration,
@@ -109,7 +110,9 @@ class SimulatedHost:
         refusal: TerminatingError | None = None
         if command.is_script:
             refusal = configuration.refuse_script(command.name)
-        elif not configuration.shows(command.name):
+        elif own_commands.find(self.world, self.machine, configuration, command.name) is not None:
+            return
+        elif own_commands.is_script(command.name) or not configuration.shows(command.name):
             refusal = binder_errors.command_not_found(command.name)
         elif self.table.find(command.name) is None or registry.find(command.name) is None:
             refusal = self._unknown(command.name)
@@ -142,8 +145,11 @@ class SimulatedHost:
     ) -> list[object]:
         self._require_up()
         self.world.advance()
-        syntax = self.table.find(command.name)
+        own = own_commands.find(self.world, self.machine, self._configuration(session), command.name)
+        syntax = own[0] if own is not None else self.table.find(command.name)
         assert syntax is not None  # noqa: S101 - _refuse_invisible has looked it up
+        handler = own[1] if own is not None else registry.find(command.name)
+        assert handler is not None  # noqa: S101 - _refuse_invisible has looked it up
         try:
             binding = bind(syntax, command.arguments, expects_input=not first)
         except TerminatingError as refusal:
@@ -165,7 +171,7 @@ class SimulatedHost:
         detail: dict[str, object] = {}
         status = "unknown"
         try:
-            await self._run_bound(session, syntax, binding, flow, streams, first=first)
+            await self._run_bound(session, syntax, handler, binding, flow, streams, first=first)
             status = "fail" if streams.errors else "ok"
             detail = _failure(streams.errors, terminating=False) if streams.errors else {}
         except TerminatingError as error:
@@ -193,6 +199,7 @@ class SimulatedHost:
         self,
         session: Session,
         syntax: CmdletSyntax,
+        handler: Handler,
         binding: Binding,
         flow: list[object],
         streams: CommandSink,
@@ -204,8 +211,6 @@ class SimulatedHost:
         batches = _batches(binding, flow, streams) if not first else [({}, [])]
         if not first and not batches and syntax.name.lower() in _END_WITHOUT_INPUT:
             batches = [({}, [])]
-        handler = registry.find(syntax.name)
-        assert handler is not None  # noqa: S101 - _refuse_invisible has looked it up
         for extra, objects in batches:
             parameters = {**binding.parameters, **extra}
             if binding.common.confirm is False:

@@ -19,7 +19,10 @@ def completed(record: SimError, command: str, class_name: str) -> SimError:
     error_id = record.fully_qualified_error_id
     return replace(
         record,
-        fully_qualified_error_id=error_id if "," in error_id else f"{error_id},{class_name}",
+        # What a script throws is its own name, whoever ran the script.
+        fully_qualified_error_id=error_id
+        if "," in error_id or error_id == record.message
+        else f"{error_id},{class_name}",
         activity=record.activity or command,
         reason=record.reason or record.exception_types[0].rsplit(".", 1)[-1],
     )

@@ -12,7 +12,7 @@ from include.simulator.cmdlets.cluster_errors import matching
 from include.simulator.cmdlets.registry import Call, ask, cmdlet, fail
 from include.simulator.objects import SimEnum, SimError, SimObject, TerminatingError, UInt32
 from include.simulator.world.task_definition import SYSTEM, Definition, DefinitionError, is_system, read
-from include.simulator.world.tasks import FILE_NOT_FOUND, Task, TaskError
+from include.simulator.world.tasks import FILE_NOT_FOUND, SERVICE_NOT_RUNNING, Task, TaskError
 
 NAMESPACE = "root/microsoft/windows/taskscheduler"
 _ENUMS = "Microsoft.PowerShell.Cmdletization.GeneratedTypes.ScheduledTask."
@@ -217,6 +217,8 @@ def _found(call: Call, *, by_file: bool = False) -> list[Task]:
 
 
 def _local_only(call: Call) -> None:
+    if call.host.services["Schedule"].status != "Running":
+        raise _refused(call, "The Task Scheduler service is not running.", SERVICE_NOT_RUNNING)
     for session in call.texts("CimSession"):
         if not second_hop.is_local(call, session):
             raise cim_error(call, "Access is denied. ", 0x80070005, "PermissionDenied", session)

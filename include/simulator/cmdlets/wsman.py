@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from include.simulator.cmdlets import second_hop
+from include.simulator.cmdlets.cluster_errors import matching
 from include.simulator.cmdlets.registry import Call, ask, cmdlet, fail
 from include.simulator.objects import SimError, SimObject, TerminatingError
 from include.simulator.world.machines import Machine
@@ -101,6 +102,19 @@ async def disable_psremoting(call: Call) -> None:
     call.world.remoting.disable_powershell(call.host)
 
 
+@cmdlet("Get-PSSessionConfiguration")
+async def get_pssession_configuration(call: Call) -> None:
+    """Write the session configurations that were named, or all; a name that none has is an error of its own."""
+    state = call.world.remoting.state(call.host)
+    names = call.texts("Name")
+    for name in names or ["*"]:
+        hits = [each for each in state.configurations if matching(name, [each])]
+        if not hits and "*" not in name:
+            call.sink.error(_no_configuration(name))
+        for each in hits:
+            call.sink.output(_configuration(each, state.powershell))
+
+
 @cmdlet("Test-WSMan")
 async def test_wsman(call: Call) -> None:
     """Write what the WS-Management service says of itself; only after a log-on it tells the version of Windows."""
@@ -170,6 +184,32 @@ def _auth(machine: Machine, role: str, value: str) -> SimObject:
         "CredSSP": value,
     }
     return SimObject(_XML, properties, {"PSComputerName": machine.name}, to_string="Auth")
+
+
+def _configuration(name: str, lets_in: bool) -> SimObject:
+    allowed = "NT AUTHORITY\\INTERACTIVE AccessAllowed, BUILTIN\\Administrators AccessAllowed"
+    properties: dict[str, object] = {
+        "Name": name,
+        "PSVersion": "5.1",
+        "StartupScript": "",
+        "RunAsUser": "",
+        "Permission": allowed if lets_in else f"NT AUTHORITY\\NETWORK AccessDenied, {allowed}",
+    }
+    kind = "Microsoft.PowerShell.Commands.PSSessionConfigurationCommands#PSSessionConfiguration"
+    return SimObject(
+        (kind, "System.Management.Automation.PSCustomObject", "System.Object"), {}, properties, to_string=kind
+    )
+
+
+def _no_configuration(name: str) -> SimError:
+    return SimError(
+        f'No session configuration matches criteria "{name}".',
+        "Microsoft.PowerShell.Commands.WriteErrorException",
+        "NotSpecified",
+        ("Microsoft.PowerShell.Commands.WriteErrorException", "System.SystemException", "System.Exception"),
+        reason="WriteErrorException",
+        activity="Get-PSSessionConfiguration",
+    )
 
 
 def _forbidden(call: Call, role: str) -> bool:

@@ -20,6 +20,7 @@ MODULES = (
     "effects_roles",
     "effects_software",
     "effects_storage",
+    "effects_tasks",
     "effects_wire",
 )
 

@@ -39,7 +39,7 @@ def check(history: History, ledger: Ledger, report: Mapping[str, Any] | None = N
 
     A machine that is down at the end cannot be put in order, what was tried and refused was not forgotten, and leaving
     maintenance mode takes a while. A node that is left paused on purpose, or is out of the cluster, is named in the report, and
-    so is a lock that the run could not reach any more, with the command that removes it.
+    so is a lock or a task that the run could not reach any more, with the command that removes it.
     """
     end = history.frames[-1].after if history.frames else None
     named, locks = _left(report or {}), _locks_left(report or {})
@@ -54,6 +54,8 @@ def check(history: History, ledger: Ledger, report: Mapping[str, Any] | None = N
         if place.lower() in named and (kind in _OWNED_UP or away):
             continue
         if kind == "lock" and (place.lower(), change.key[2].lower()) in locks:
+            continue
+        if kind == "task" and change.now and _is_task_left(report or {}, place, change.key[2]):
             continue
         if any(each.undoes(change) for each in undoing):
             continue
@@ -122,6 +124,18 @@ def _locks_left(report: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
         for item in report.get("left") or ()
         if isinstance(item, dict) and item.get("node")
         for cls in re.findall(r"MSFT_CAU\w+", str(item.get("command")))
+    )
+
+
+def _is_task_left(report: Mapping[str, Any], node: str, task: str) -> bool:
+    """Tell whether the report names the task on that node, with the command that removes it."""
+    name = task.rpartition("\\")[2].lower()
+    return any(
+        str(item.get("node")).lower() == node.lower()
+        and "unregister-scheduledtask" in (command := str(item.get("command")).lower())
+        and name in command
+        for item in report.get("left") or ()
+        if isinstance(item, dict)
     )
 
 

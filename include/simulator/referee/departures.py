@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from include.simulator.referee.history import Frame, History
 from include.simulator.referee.orders import CLUSTER, RESTART, Order
-from include.simulator.referee.rules import RESTART_WITH_ROLES
+from include.simulator.referee.rules import CLUSTER_STOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class Departure:
 
     @property
     def offline_update(self) -> bool:
-        """Whether it goes with the whole cluster, which the operator allowed to be stopped.
+        """Whether it goes with the whole cluster, or while that is stopped, as the operator has allowed.
 
         Source: windowsserverdocs, maintain-servers: offline updates stop the cluster first.
         """
         before = self.frame.before
-        return RESTART_WITH_ROLES in before.rules.permissions and (before.stopped or self.order.kind == CLUSTER)
+        return CLUSTER_STOP in before.rules.permissions and (before.stopped or self.order.kind == CLUSTER)
 
 
 def departures(history: History) -> Iterator[Departure]:

@@ -9,6 +9,7 @@ from typing import Any
 from include.simulator.referee.history import Frame, History
 from include.simulator.referee.living_vms import is_ordered
 from include.simulator.referee.orders import CLUSTER, DRAIN
+from include.simulator.referee.rules import CAU_ROLE
 
 #: What can be changed: (kind, place, name).
 Key = tuple[str, str, str]
@@ -54,7 +55,15 @@ class Ledger:
     def left(self) -> list[Change]:
         """Return what was left changed, in the order in which it was changed."""
         found = [Change(key, was, self.values[key], frame) for key, (was, frame) in self.mine.items()]
-        return sorted(found, key=lambda change: change.frame.entry.seq)
+        return sorted((each for each in found if not _is_wanted(each)), key=lambda change: change.frame.entry.seq)
+
+
+def _is_wanted(change: Change) -> bool:
+    """Tell whether the operator allowed to set the self-updating role up: with what it needs of the nodes it is to stay."""
+    if CAU_ROLE not in change.frame.before.rules.permissions:
+        return False
+    kind, _, name = change.key
+    return kind in ("cau_role", "feature") or (kind == "firewall" and name == "Remote Shutdown")
 
 
 def keep(history: History) -> Ledger:
@@ -190,11 +199,24 @@ def _ours(history: History, frame: Frame) -> bool:
         return order is not None and order.kind in (DRAIN, CLUSTER) and history.is_run(order.actor)
     if frame.entry.op == "maintenance" and frame.detail.get("by") == "resume" and not frame.detail["on"]:
         return False  # Windows takes any node's disks out when it is resumed, whoever had put them in
+    if frame.entry.op == "firewall" and frame.by is None:
+        return bool(frame.detail["enabled"]) and _told_cau_to_enable(history, frame)
     if frame.entry.op == "lock.taken":
         return str(frame.detail["guid"]).lower() in history.guids
     if frame.entry.op == "vm.state" and frame.by is None:
         return frame.detail["state"] != "Running" and is_ordered(history, frame)
     return history.is_run(frame.by)
+
+
+def _told_cau_to_enable(history: History, frame: Frame) -> bool:
+    """Tell whether CAU enabled the rules because those who are judged told it so when they began its run."""
+    return any(
+        str(each.detail.get("command", "")).lower() == "invoke-caurun"
+        and "EnableFirewallRules" in (each.detail.get("parameters") or {})
+        and history.is_run(each.entry.actor)
+        for each in history.of("command")
+        if each.entry.seq < frame.entry.seq
+    )
 
 
 _EVENTS = (

@@ -10,7 +10,8 @@ from typing import Any
 #: What a permission may be for.
 FUNCTIONAL_LEVEL, POOL_VERSION = "functional-level", "pool-version"
 VM_POWER, RESTART_WITH_ROLES = "vm-power", "restart-with-roles"
-PERMISSIONS = frozenset({FUNCTIONAL_LEVEL, POOL_VERSION, VM_POWER, RESTART_WITH_ROLES})
+CLUSTER_STOP, CAU_ROLE = "cluster-stop", "cau-role"
+PERMISSIONS = frozenset({FUNCTIONAL_LEVEL, POOL_VERSION, VM_POWER, RESTART_WITH_ROLES, CLUSTER_STOP, CAU_ROLE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from include.simulator.referee import cau_claims
 from include.simulator.referee.history import Frame, History
 from include.simulator.referee.node_facts import NodeFacts, Sight, code, gather, sight
 from include.simulator.referee.readings import BUILD
@@ -32,6 +33,7 @@ def check(history: History, report: Mapping[str, Any]) -> list[Violation]:
             *_builds(history, run, seen_by_run, node),
         ):
             found.append(_lie(run, node["name"], claim))
+    found += [_lie(run, name, claim) for name, claim in cau_claims.check(history, report)]
     reported = {node["name"] for node in report.get("nodes", ())}
     touched = {name for name, seen in facts.items() if seen.worked_on}
     found += [

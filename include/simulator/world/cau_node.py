@@ -146,6 +146,9 @@ class NodeUpdate:
             return None
         self._run.say(self._world, self._node.name, stage)
         script = self._world.cau.scripts.find(self._node.name, path)
+        # CAU sets its scripts no time limit: one that hangs goes on until the run is stopped.
+        scripts, name = self._world.cau.scripts, self._node.name
+        yield Until(lambda: not scripts.hangs(name, path) or self._coordinator.stopping)
         yield script.takes if script else timedelta(seconds=2)
         problem = self._world.cau.scripts.problem(self._node, path)
         return ErrorData(error_id, f"{path} failed on {self._node.name}: {problem}") if problem else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from include.simulator.world.cau_schedule import Schedule, check_weeks, default_schedule, weekdays
 from include.simulator.world.groups import Group, GroupState
@@ -199,10 +200,16 @@ class Roles:
         if role.schedule is None:
             due = None if self._world.variant(RUN_ONCE_WAITS) or role.done_once else self._world.now
         else:
-            due = role.schedule.next_after(self._world.now)
+            due = self._next(role.schedule)
         if due is not None:
             role.next_run = due
             role.timer = self._world.at(due, self._fire)
+
+    def _next(self, schedule: Schedule) -> datetime | None:
+        """Return the next time of a schedule, whose times of day are those of the node that owns the role."""
+        zone = ZoneInfo(self._require()[1].owner.time_zone)
+        local = schedule.next_after(self._world.now.astimezone(zone).replace(tzinfo=UTC))
+        return None if local is None else local.replace(tzinfo=zone).astimezone(UTC)
 
     def _fire(self) -> None:
         role, group = self._require()

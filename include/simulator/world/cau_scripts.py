@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One script: ``text`` tells copies apart, ``fails`` is what it ends with, ``unreadable`` that the node may not read it."""
+    """One script: ``text`` tells copies apart, ``fails`` is what it throws at its end, ``output`` the lines that it writes.
+
+    ``unreadable``: the node may not read it. ``hangs``: it never ends.
+    """
 
     text: str = ""
     takes: timedelta = timedelta(seconds=20)
     fails: str = ""
     unreadable: bool = False
+    hangs: bool = False
+    output: tuple[str, ...] = ()
 
 
 class Scripts:
@@ -35,6 +40,11 @@ class Scripts:
         for name in nodes or tuple(node.name for node in self._world.nodes):
             self._scripts[name, path.lower()] = script
 
+    def remove(self, path: str, *nodes: str) -> None:
+        """Delete what lies at ``path`` on ``nodes``, or on all of them."""
+        for name in nodes or tuple(node.name for node in self._world.nodes):
+            self._scripts.pop((name, path.lower()), None)
+
     def find(self, node: str, path: str) -> Script | None:
         """Return what lies at ``path``, or None."""
         return self._scripts.get((node, path.lower()))
@@ -48,4 +58,17 @@ class Scripts:
             return "the rule Windows Remote Management - Compatibility Mode (HTTP-In) is not enabled on the node"
         if script is None:
             return "the script was not found"
-        return "access to the script is denied" if script.unreadable else script.fails
+        return "access to the script is denied" if script.unreadable else self.failure(node.name, path)
+
+    def failure(self, node: str, path: str) -> str:
+        """Return what a run of the script that ends now throws; empty where it ends well."""
+        script = self.find(node, path)
+        rigged = self._world.rig.take("script-fails", node)
+        if rigged is not None:
+            return rigged.text("message", "The script has failed.")
+        return script.fails if script is not None else ""
+
+    def hangs(self, node: str, path: str) -> bool:
+        """Tell whether a run of the script goes on and on."""
+        script = self.find(node, path)
+        return (script is not None and script.hangs) or self._world.rig.find("script-hangs", node) is not None

@@ -23,6 +23,7 @@ class ClusterService:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.stopped = False
 
     def would_lose_quorum(self, node: Node) -> bool:
         """Tell whether stopping ``node`` in good order would leave the others without quorum: nobody would be left.
@@ -63,7 +64,14 @@ class ClusterService:
             world.membership.announce(node)
         for node in world.nodes:
             world.storage.node_gone(node)
+        self.stopped = True
         world.emit("cluster.stopped", None, {})
+
+    def formed(self) -> None:
+        """Note that the cluster is there again after it was stopped as a whole."""
+        if self.stopped:
+            self.stopped = False
+            self._world.emit("cluster.started", None, {})
 
     def start_cluster(self, nodes: list[Node], *, ignore_persistent_state: bool = False) -> None:
         """Start the cluster service of ``nodes``."""

@@ -86,6 +86,7 @@ class Machine:
     power: Power = Power.ON
     credssp: bool = False
     clock_skew: timedelta = timedelta(0)
+    time_zone: str = "UTC"
 
     @property
     def up(self) -> bool:

@@ -183,6 +183,7 @@ class Membership:
             return
         for each in waiting:
             each.joining, each.member, each.isolated = False, True, False
+        world.cluster_service.formed()
         world.quorum.member_joined()
         for each in waiting:
             self.announce(each)

@@ -13,12 +13,25 @@ if TYPE_CHECKING:
     from include.simulator.world.world import World
 
 
+#: The session configurations that Windows Server comes with (PowerShell-Docs, Get-PSSessionConfiguration).
+CONFIGURATIONS = (
+    "microsoft.powershell",
+    "microsoft.powershell.workflow",
+    "microsoft.powershell32",
+    "microsoft.windows.servermanagerworkflows",
+)
+
+
 @dataclass(slots=True)
 class RemotingState:
-    """``listener``: WSMan has an HTTP listener. ``powershell``: session configurations let remote users in."""
+    """``listener``: WSMan has an HTTP listener. ``powershell``: session configurations let remote users in.
+
+    ``configurations``: the names of the session configurations.
+    """
 
     listener: bool = True
     powershell: bool = True
+    configurations: tuple[str, ...] = CONFIGURATIONS
 
 
 class Remoting:

@@ -78,5 +78,6 @@ def _node(world: World, node: Node) -> dict[str, object]:
         "policies": world.policies.values(node),
         "bitlocker": world.bitlocker.state(node),
         "tasks": world.tasks.state(node),
+        "files": world.files.paths(node),
         "maintenance": node.maintenance is not Maintenance.NONE,
     }

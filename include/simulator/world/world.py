@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from include.simulator.clock import Clock
 from include.simulator.faults.engine import FaultEngine
+from include.simulator.world import update_worker
 from include.simulator.world.agenda import Agenda, Timer
 from include.simulator.world.automatic_updates import AutomaticUpdates
 from include.simulator.world.bitlocker import BitLocker
@@ -19,6 +20,7 @@ from include.simulator.world.cluster_service import ClusterService
 from include.simulator.world.credssp import CredSsp
 from include.simulator.world.drains import Drains
 from include.simulator.world.features import Features
+from include.simulator.world.files import Files
 from include.simulator.world.firewall import Firewall
 from include.simulator.world.groups import Groups
 from include.simulator.world.levels import Levels
@@ -26,6 +28,7 @@ from include.simulator.world.locks import Locks
 from include.simulator.world.machines import Machine, ManagementHost, Node
 from include.simulator.world.membership import Membership
 from include.simulator.world.moves import Moves
+from include.simulator.world.own_commands import OwnCommands
 from include.simulator.world.policies import Policies
 from include.simulator.world.power import PowerControl
 from include.simulator.world.preview import PreviewChannels
@@ -90,6 +93,8 @@ class World:
         self.features = Features(self)
         self.preview = PreviewChannels(self)
         self.tasks = Tasks(self)
+        self.files = Files(self)
+        self.own_commands = OwnCommands()
         self.locks = Locks(self)
         self.quorum = Quorum(self)
         self.groups = Groups(self)
@@ -110,6 +115,7 @@ class World:
         self.power = PowerControl(self)
         self.cau = ClusterAwareUpdating(self)
         self.faults = FaultEngine(self)
+        update_worker.install(self)
         self._furnish()
         self._silent = False
 

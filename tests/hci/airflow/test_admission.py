@@ -8,7 +8,7 @@ from include.hci.airflow.admission import Admission, admit, admit_cluster_step, 
 from include.hci.cluster.updates import Update
 from include.hci.policy.plan import Plan, PlannedNode
 from include.hci.report import events as ev
-from include.hci.report.facts import Asked, RunFacts
+from include.hci.report.facts import Asked, Change, RunFacts
 
 MADE = datetime(2026, 11, 3, tzinfo=UTC)
 PLAN = Plan(
@@ -22,6 +22,9 @@ PLAN = Plan(
 )
 LOCKED = RunFacts(lock_guid="g", lock_nodes=("HCI01",))
 PAUSED = RunFacts(lock_guid="g", paused={"HCI01": MADE, "HCI02": MADE})
+TOLD = RunFacts(
+    lock_guid="g", changes=(Change("monitoring-silence", "HCI01", "monitoring of HCI01", "on", "told", MADE),)
+)
 SKIPPED = RunFacts(lock_guid="g", skipped={"HCI01": "failure budget used up"})
 
 
@@ -45,6 +48,9 @@ SKIPPED = RunFacts(lock_guid="g", skipped={"HCI01": "failure budget used up"})
         # What this run paused is resumed whatever else is wrong: the lock may be gone, the node may need nothing.
         ("resume", "HCI01", PLAN, RunFacts(paused={"HCI01": MADE}), False, Admission.GO, ""),
         ("resume", "HCI02", PLAN, PAUSED, True, Admission.GO, ""),
+        # Told of maintenance and never paused: somebody has to say that it is over.
+        ("resume", "HCI01", PLAN, TOLD, True, Admission.GO, ""),
+        ("resume", "HCI02", PLAN, TOLD, True, Admission.SKIP, "has not paused"),
     ],
 )
 def test_admit(step, node, plan, facts, turn, admission, says):

@@ -143,3 +143,53 @@ async def test_a_management_host_that_cannot_be_used_is_a_reason_and_no_end(monk
     assert "`mgmt` isn't defined" in load_management(managed())
     assert "is of type 'winrm'" in await load_management_async(managed())
     assert load_management(CLUSTER) is await load_management_async(CLUSTER) is None
+
+
+# --- hooks ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def monitored(monkeypatch):
+    known = {
+        "monitoring": connection(host="mon01", extra_dejson={"configuration_name": "Monitoring"}),
+        "nameless": connection(),
+        "web": connection(conn_type="http", host="mon02"),
+        "wrong": connection(host="mon03", extra_dejson={"encrypt": "always"}),
+    }
+    masked: list[str] = []
+
+    def find(name):
+        if name not in known:
+            raise AirflowNotFoundException(f"The conn_id `{name}` isn't defined")
+        return known[name]
+
+    async def find_async(name):
+        return find(name)
+
+    async def mask(secret):
+        masked.append(secret)
+
+    monkeypatch.setattr(connections.BaseHook, "get_connection", find)
+    monkeypatch.setattr(connections.BaseHook, "aget_connection", find_async)
+    monkeypatch.setattr(connections, "mask_secret", masked.append)
+    monkeypatch.setattr(connections, "amask_secret", mask)
+    return masked
+
+
+NAMES = ("monitoring", "nameless", "web", "wrong", "absent", "monitoring")
+
+
+def check_endpoints(found, masked):
+    assert list(found) == list(dict.fromkeys(NAMES))
+    assert (found["monitoring"].host, found["monitoring"].configuration_name) == ("mon01", "Monitoring")
+    assert "hunter22" in masked
+    said = {"nameless": "names no host", "web": "'http'", "wrong": "encrypt", "absent": "isn't defined"}
+    assert all(text in found[name] for name, text in said.items()), found
+
+
+def test_a_hooks_connection_that_cannot_be_used_keeps_no_step_from_running(monitored):
+    check_endpoints(connections.load_endpoints(NAMES), monitored)
+
+
+async def test_a_trigger_reads_the_connections_of_hooks_in_the_same_way(monitored):
+    check_endpoints(await connections.load_endpoints_async(NAMES), monitored)

@@ -103,6 +103,7 @@ def test_every_route_asks_airflow_whether_the_person_may():
     app = report_app.report_app()
     routes = {(next(iter(route.methods)), route.path): route.dependencies for route in app.routes}
     assert set(routes) == {
+        ("GET", "/status"),
         ("GET", "/report/{dag_id}/{run_id}"),
         ("GET", "/report/{dag_id}/{run_id}/updates.csv"),
         ("GET", "/report/{dag_id}/{run_id}/ask/{wish}"),

@@ -18,6 +18,7 @@ from include.hci.cluster.updates import Update
 from include.hci.policy.plan import Plan, PlannedNode
 from include.hci.report import events as ev
 from include.hci.report.values import Problem, UpdateRef
+from tests.hci.report.judging import check_data
 
 REF = UpdateRef(update_id="u1", kb="KB1", title="Cumulative")
 
@@ -47,7 +48,9 @@ def context(scans=(), **changes):
 
 
 def report_of(record):
-    return json.loads(record.storage.read("report.json"))
+    found = json.loads(record.storage.read("report.json"))
+    check_data(found)
+    return found
 
 
 def late_context(run_type, clear_number=0, **late):

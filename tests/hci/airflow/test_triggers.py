@@ -24,6 +24,7 @@ class FakeWork:
     max_failed_nodes = 0
     failed_nodes = ()
     broken_nodes = ()
+    warned = ""
 
     def __init__(self, *decisions):
         self.left = list(decisions)

@@ -7,6 +7,7 @@ import pytest
 from include.hci.airflow import work
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import StepWork, now
+from include.hci.cluster.facade import EndpointUnknown
 from include.hci.cluster.updates import Update
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.report import events as ev
@@ -60,7 +61,7 @@ def test_what_a_step_is_doing_comes_from_its_record(opened):
     assert one.acting() == "take the run lock"
 
 
-def test_only_readiness_asks_the_management_host(opened, monkeypatch):
+def test_the_management_host_is_asked_only_by_steps_that_need_it(opened, monkeypatch):
     asked = []
 
     def load_management(settings):
@@ -81,3 +82,42 @@ def test_the_first_sight_of_an_update_is_kept_beside_the_runs_of_the_cluster(ope
     again = opened().context.first_seen.note((update,), day + timedelta(days=7))
     assert again == {update.update_id: day}
     assert (tmp_path / "demo" / "first-seen+" / f"{update.update_id}.json").exists()
+
+
+def hooked(step: str, monkeypatch) -> tuple[StepWork, list[str]]:
+    asked: list[str] = []
+
+    def load_endpoints(names):
+        asked.extend(names)
+        return {
+            "monitoring": ConnectionSettings(host="mon01", configuration_name="Monitoring"),
+            "absent": "it is not there",
+        }
+
+    monkeypatch.setattr(work.connections, "load_endpoints", load_endpoints)
+    hooks = [{"when": "run-ends", "connection": "monitoring", "command": "Set-Maintenance"}]
+    options = RunOptions.model_validate({"max_failed_nodes": 1, "hooks": hooks}).to_json()
+    node = "HCI01" if step in ("install", "resume") else None
+    return StepWork.open(step, "demo", "run", options, node), asked
+
+
+def test_the_connections_of_hooks_are_read_by_the_steps_that_give_them(opened, monkeypatch):
+    assert {step: hooked(step, monkeypatch)[1] for step in ("take_lock", "resume", "conclude", "install")} == {
+        "take_lock": ["monitoring"],
+        "resume": ["monitoring"],
+        "conclude": ["monitoring"],
+        "install": [],
+    }
+    cluster = hooked("conclude", monkeypatch)[0].cluster
+    assert cluster.endpoint("monitoring").settings.configuration_name == "Monitoring"
+    for name, says in (("absent", "it is not there"), ("other", "was not looked up")):
+        with pytest.raises(EndpointUnknown, match=says):
+            cluster.endpoint(name)
+
+
+def test_a_session_configuration_of_its_own_is_a_connection_of_its_own(opened):
+    cluster = opened().cluster
+    assert cluster.on("HCI01").settings.configuration_name == "Microsoft.PowerShell"
+    own = cluster.on("hci01", "Scripts").settings
+    assert (own.host, own.configuration_name) == ("h1", "Scripts")
+    assert own.key() != cluster.on("HCI01").settings.key()

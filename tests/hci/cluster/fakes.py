@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from include.hci.cluster.facade import ManagementHost
 from include.hci.powershell.command import Command, Pipeline, as_pipeline
@@ -44,6 +45,12 @@ class FakeShell:
         if isinstance(reply, Result):
             return reply
         return Result(tuple(reply), node=self.node, command=whole.describe())
+
+    def leave(self, pipeline: Command | Pipeline, session: UUID, *, lasts: timedelta, settle: timedelta) -> None:
+        self.run(pipeline)
+
+    def end_session(self, session: UUID) -> None:
+        pass
 
     @property
     def lines(self) -> list[str]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -42,6 +42,21 @@ def test_the_second_object_is_the_run():
     run = get_cau_run(shell, "HCI-CL01")
     assert (run.coordinator, run.run_id) == ("HCI03", str(OURS))
     assert shell.lines == ["Get-CauRun -ClusterName 'HCI-CL01'"]
+
+
+def test_a_run_tells_since_when_and_what_it_does_with_each_node():
+    began = datetime(2026, 11, 3, 1, tzinfo=UTC)
+    states = (
+        obj(Node=obj(NodeName="HCI01"), Status=enum(1, "Waiting")),
+        obj(Node="HCI02", Status="Installing"),
+        "CauNodeStatus",
+    )
+    found = obj(RunId=OURS, RunStartTime=began, NodeStatusNotifications=states)
+    run = get_cau_run(FakeShell({"Get-CauRun": [enum(1, "RunInProgress"), found]}), "C")
+    assert (run.started_at, run.nodes) == (began, (("HCI01", "Waiting"), ("HCI02", "Installing")))
+    strange = obj(RunId=OURS, RunStartTime="soon", NodeStatusNotifications=None)
+    run = get_cau_run(FakeShell({"Get-CauRun": [enum(1, "RunInProgress"), strange]}), "C")
+    assert (run.started_at, run.nodes) == (None, ())
 
 
 def test_no_answer_at_all_is_not_free():

@@ -49,6 +49,8 @@ FINE = ReadinessFacts(
     rollout=FirmwareRollout(has_targets=False, enabled=True),
     tasks=dict.fromkeys(NAMES, (ScheduledTask("SMEWindowsUpdateInstallUpdates", "\\", "Ready"),)),
     servicing=(),
+    missing_scripts=(),
+    hook_problems=(),
     pending_restarts=(),
 )
 RULES = ReadinessRules(OURS, max_failed_nodes=1)

@@ -105,7 +105,8 @@ def test_a_fingerprint_is_taken_from_what_readiness_read_and_survives_json():
     assert (found.cau_run, found.cau_run_id, found.members) == ("RunInProgress", "77", ("HCI01", "HCI02", "HCI03"))
     assert found.locks == {"HCI02/MSFT_CAURun": str(THEIRS)}
     assert found.builds["HCI02"] == "20348.2113"
-    assert Fingerprint.from_json(json.loads(json.dumps(found.to_json()))) == found
+    said = replace(found, unread=("the build of HCI03 (no route)",))
+    assert Fingerprint.from_json(json.loads(json.dumps(said.to_json()))) == said
 
 
 def test_who_owns_a_role_is_no_part_of_it():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from include.hci.cluster.nodes import ClusterNode
 from include.hci.cluster.updates import Update
 from include.hci.cluster.values import NodeState
+from include.hci.policy.interference import Fingerprint
 from include.hci.policy.order import order_nodes
 from include.hci.policy.plan import Plan, PlannedNode, make_plan
 
@@ -57,8 +59,15 @@ def test_nodes_out_or_not_scanned_are_passed_over_with_the_reason():
 
 
 def test_a_plan_survives_json():
-    made = plan()
-    assert Plan.from_json(json.loads(json.dumps(made.to_json()))) == made
+    found = Fingerprint(("HCI01",), cau_run="RunNotInProgress", builds={"HCI01": "20348.1"}, unread=("a (b)",))
+    for made in (plan(), replace(plan(), options={"failback_mode": "Policy"}, fingerprint=found)):
+        assert Plan.from_json(json.loads(json.dumps(made.to_json()))) == made
+
+
+def test_a_plan_that_an_earlier_version_kept_has_nothing_to_be_compared_with():
+    kept = plan().to_json()
+    del kept["options"], kept["fingerprint"]
+    assert Plan.from_json(kept) == plan()
 
 
 def test_a_node_is_found_whatever_the_case_and_a_stranger_is_named():

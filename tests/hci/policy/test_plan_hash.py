@@ -110,6 +110,16 @@ def test_what_no_longer_fits_is_said(changes, said):
     assert differences(PLAN, replace(FITS, **changes), OPTIONS) == (said,)
 
 
+@pytest.mark.parametrize(
+    ("picked", "said"),
+    [((A.update_id,), ()), (("CCCC",), ("HCI01 would get now what the plan leaves out (too young)",))],
+)
+def test_an_update_that_the_plan_leaves_out_must_stay_out(picked, said):
+    plan = replace(PLAN, nodes=(replace(FIRST, excluded={"cccc": "too young"}), SECOND))
+    offered = {"HCI01": (A.update_id, B.update_id, "cccc")}
+    assert differences(plan, replace(FITS, offered=offered, selected={"HCI01": picked})) == said
+
+
 def test_without_the_options_of_the_plan_they_are_not_compared():
     assert differences(PLAN, FITS) == ()
 

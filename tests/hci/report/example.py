@@ -14,6 +14,7 @@ from include.hci.report.values import (
     JobState,
     Problem,
     Progress,
+    RoleSeen,
     UpdateRef,
     UpdateResult,
 )
@@ -90,6 +91,7 @@ def begin(night: Night) -> None:
                 "stop_after": None,
             },
             started_by="schedule",
+            poll_seconds=15,
         ),
     )
     night.after(
@@ -142,19 +144,35 @@ def begin(night: Night) -> None:
         night.after(1, ev.Staging(node=node, updates=(CUMULATIVE, FRAMEWORK)))
     for node in NODES:
         night.after(70, ev.Staged(node=node, results=(good(CUMULATIVE), good(FRAMEWORK))))
-    for node in NODES[1:]:
-        night.wait(1, "turn", node, f"{NODES[0]} is not finished yet")
+
+
+def vms(node: str, number: int) -> tuple[str, ...]:
+    return tuple(f"vm-{node[-2:]}-{each}" for each in range(1, number + 1))
+
+
+def seen(owners: dict[str, str], **states: str) -> tuple[RoleSeen, ...]:
+    return tuple(
+        RoleSeen(name=name, kind="VirtualMachine", state=states.get(name.replace("-", "_"), "Online"), owner=owner)
+        for name, owner in owners.items()
+    )
+
+
+HOMES = {name: node for node, number in zip(NODES, (2, 3, 5, 4), strict=True) for name in vms(node, number)}
 
 
 def drain(night: Night, node: str, position: int) -> None:
     night.after(4, ev.TurnGiven(node=node, position=position, total=4))
-    night.after(1, ev.Pausing(node=node, roles=("vm-sql-01", "vm-web-02")))
+    own = [name for name, home in HOMES.items() if home == node]
+    share = RoleSeen(name="files", kind="FileServer", state="Online", owner=node)
+    night.after(1, ev.Pausing(node=node, roles=("Cluster Group", "files", *own), seen=(*seen(HOMES), share)))
     progress = Progress(subject="roles moved away", done=1, total=2, seconds_left=40)
-    night.wait(2, "drain", node, "vm-sql-01 is moving to HCI04", progress)
-    night.after(170, ev.Drained(node=node, roles_moved=2))
+    night.wait(2, "drain", node, f"{own[0]} is moving to HCI04", progress)
+    others = [name for name in NODES if name != node]
+    moved = seen({name: others[number % 3] for number, name in enumerate(own)})
+    night.after(170, ev.Drained(node=node, roles_moved=len(own) + 2, seen=(*moved, share)))
 
 
-def update_well(night: Night, node: str, position: int, gib: float) -> None:
+def update_well(night: Night, node: str, position: int, gib: float, *, down: str = "") -> None:
     drain(night, node, position)
     night.after(3, ev.InstallStarted(node=node, install_pass=1, updates=(CUMULATIVE, FRAMEWORK)))
     night.wait(5, "install", node, "Windows Update is installing 2 updates")
@@ -164,9 +182,12 @@ def update_well(night: Night, node: str, position: int, gib: float) -> None:
     boot = night.now - timedelta(days=29)
     night.after(4, ev.RestartOrdered(node=node, boot_time_before=boot, why="KB5046616 needs a restart"))
     night.wait(2, "restart", node, f"{node} does not answer yet")
+    if down:
+        night.after(100, ev.VmNotOnline(step="restart", node=node, vm=down, state="Failed", owner="HCI03"))
+        night.after(50, ev.VmOnline(step="restart", node=node, vm=down, owner="HCI03"))
     night.after(540, ev.Restarted(node=node, boot_time=night.now + timedelta(seconds=300), build=NEW))
     night.after(4, ev.Resuming(node=node))
-    night.after(25, ev.Resumed(node=node))
+    night.after(25, ev.Resumed(node=node, seen=seen({name: home for name, home in HOMES.items() if home == node})))
     for done in (0.2, 0.5, 0.9):
         progress = Progress(
             subject="Volume2",
@@ -186,7 +207,7 @@ def failed_night(storage: Storage | None = None) -> Night:
     night = Night(storage)
     begin(night)
     update_well(night, "HCI03", 1, 1024)
-    update_well(night, "HCI01", 2, 2870)
+    update_well(night, "HCI01", 2, 2870, down="vm-03-2")
     drain(night, "HCI02", 3)
     night.after(3, ev.InstallStarted(node="HCI02", install_pass=1, updates=(CUMULATIVE, FRAMEWORK)))
     night.wait(5, "install", "HCI02", "Windows Update is installing 2 updates")
@@ -205,6 +226,8 @@ def failed_night(storage: Storage | None = None) -> Night:
             ),
         ),
     )
+    why = "The run has taken 2 h, more than warn_after (1 h 30 min)."
+    night.after(1, ev.RanLong(why=why))
     night.after(3, ev.Resuming(node="HCI02"))
     night.after(20, ev.Resumed(node="HCI02"))
     night.after(40, ev.Resynced(node="HCI02", gib=12, seconds=35))

@@ -39,3 +39,10 @@ def test_the_question_says_what_will_happen_and_can_be_left(wish):
     assert f"{wish.capitalize()} this run" in page
     assert '<form method="post">' in page
     assert "<script>" not in page
+
+
+def test_an_offline_update_can_be_cancelled_and_never_held():
+    assert possible(RunFacts(), over=False, kind="offline-update") == ("cancel",)
+    assert possible(RunFacts(), over=True, kind="offline-update") == ()
+    assert "everything that is down is brought back" in render_ask("cancel", "/report", "offline-update")
+    assert "everything that is down is brought back" not in render_ask("cancel", "/report")

@@ -46,7 +46,9 @@ def finish(night: Night, **concluded: object) -> RunReport:
 def test_a_night_with_a_failure_is_told_as_it_was():
     found = report(failed_night())
     assert (found.outcome, found.cluster, found.started_by) == ("failed", "BER-CLU01", "schedule")
-    assert found.headline.startswith("Of 4 nodes: 1 failed, 2 updated, 1 not started. More nodes failed")
+    assert found.headline.startswith(
+        "Of 4 nodes: 1 failed, 2 updated, 1 not started. vm-03-2 was not Online for a while. More nodes"
+    )
     assert [(item.name, item.outcome) for item in found.nodes] == [
         ("HCI03", "updated"), ("HCI01", "updated"), ("HCI02", "failed"), ("HCI04", "not-started"),
     ]  # fmt: skip
@@ -117,7 +119,7 @@ def test_a_run_in_which_every_node_ended_well_has_succeeded():
         update_well(night, name, position, 10)
     found = finish(night)
     assert found.outcome == "succeeded"
-    assert found.headline == "Of 4 nodes: 4 updated."
+    assert found.headline == "Of 4 nodes: 4 updated. 14 VMs moved, all Online at every reading."
 
 
 PREFIXES = range(1, len(failed_night().record.events()))
@@ -377,7 +379,8 @@ def test_a_run_stopped_as_a_whole_has_failed_with_its_problem():
         update_well(night, name, position, 10)
     night.after(1, ev.Failed(step="verify", problem=Problem(title="Builds differ.", next_action="Look.")))
     found = finish(night)
-    assert (found.outcome, found.headline) == ("failed", "Of 4 nodes: 4 updated. Builds differ.")
+    assert found.outcome == "failed"
+    assert found.headline == "Of 4 nodes: 4 updated. 14 VMs moved, all Online at every reading. Builds differ."
 
 
 def test_a_run_that_goes_on_says_which_node_is_at_it():

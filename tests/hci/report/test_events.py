@@ -38,6 +38,23 @@ SAMPLES: dict[str, object] = {
     "updater": "cau_provider",
     "change": "credssp-client",
     "subject": "CredSSP",
+    "number": 1,
+    "mode": "scan",
+    "searches": ("IsInstalled=0",),
+    "include_recommended": False,
+    "began": datetime(2026, 11, 3, tzinfo=UTC),
+    "script": "pre-update",
+    "path": r"C:\Scripts\pre.ps1",
+    "result": "failed",
+    "when": "node-leaves",
+    "hook": 0,
+    "connection": "monitoring",
+    "command": "Set-Maintenance",
+    "vm": "SQL01",
+    "state": "Offline",
+    "session": "s",
+    "host": "MGMT01",
+    "status": "Waiting",
 }
 
 

@@ -12,6 +12,7 @@ from include.hci.report.build import report_of
 from include.hci.report.html import render_html
 from include.hci.report.values import Problem, UpdateRef
 from tests.hci.report.example import NODES, START, Night, begin, failed_night, quiet_night, update_well
+from tests.hci.report.judging import check_report
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -43,7 +44,9 @@ class Structure(HTMLParser):
 
 
 def page_of(night: Night, **options: object) -> tuple[str, Structure]:
-    page = render_html(report_of(night.record, night.now), **options)  # type: ignore[arg-type]
+    report = report_of(night.record, night.now)
+    check_report(report)
+    page = render_html(report, **options)  # type: ignore[arg-type]
     structure = Structure()
     structure.feed(page)
     assert structure.open == []
@@ -52,7 +55,12 @@ def page_of(night: Night, **options: object) -> tuple[str, Structure]:
 
 def test_the_outcome_comes_first_and_then_what_is_left_to_do():
     page, structure = page_of(failed_night())
-    assert structure.headings[:4] == ["Failed", "Left to do by hand", "Readiness checks", "Nodes"]
+    assert structure.headings[:4] == [
+        "Failed",
+        "Left to do by hand",
+        "Virtual machines that were not Online",
+        "Readiness checks",
+    ]
     for text in (
         "Of 4 nodes: 1 failed, 2 updated, 1 not started.",
         "Enable-CauClusterRole -ClusterName BER-CLU01 -Force",
@@ -174,3 +182,33 @@ def test_the_axis_never_has_more_marks_than_fit(days: float):
     marks = re.findall(r'class="tick" style="left:([\d.]+)%"', page)
     assert len(marks) <= 8
     assert all(float(mark) <= 100 for mark in marks)
+
+
+def test_what_became_of_the_virtual_machines_and_of_the_time_is_told_at_the_top_and_in_full_below():
+    page, structure = page_of(failed_night())
+    top, _, rest = page.partition("<main>")
+    assert "10 moved, 1 not Online at some reading" in top
+    assert "Coordinator's part" in top.replace("&#39;", "'")
+    assert "vm-03-2 was not Online for a while." in top
+    assert "Failed on HCI03" in rest
+    assert "Roles moved away in 2 min 52 s, back in 20 s" in rest
+    assert '2 to HCI01: <span class="soft">vm-02-2, vm-02-5</span>' in rest
+    assert "Where the time went" in structure.headings
+    assert rest.index("The run has taken 2 h, more than warn_after (1 h 30 min).") < rest.index("Left to do by hand")
+
+
+def test_a_virtual_machine_that_is_still_not_online_is_left_to_do_with_a_command_that_is_safe_to_copy():
+    night = Night()
+    begin(night)
+    update_well(night, "HCI03", 1, 10, down="vm-03-2")
+    night.after(1, ev.VmNotOnline(step="resume", node="HCI03", vm="Bob's VM", state="Offline"))
+    night.after(1, ev.Concluded())
+    page, structure = page_of(night)
+    assert "Start-ClusterGroup -Name &#39;Bob&#39;&#39;s VM&#39;" in page
+    assert "still so at the last reading" in page
+    assert structure.headings[1:3] == ["Left to do by hand", "Virtual machines that were not Online"]
+
+
+def test_a_run_without_virtual_machines_says_nothing_of_them():
+    page, _ = page_of(quiet_night())
+    assert "Virtual machines" not in page

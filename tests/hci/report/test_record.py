@@ -33,7 +33,7 @@ def test_every_event_is_one_file_named_after_what_it_is():
         "node": "HCI-02",
         "kind": "intent",
         "event": "pausing",
-        "data": {"state_before": "Up", "roles": ["vm1"]},
+        "data": {"state_before": "Up", "roles": ["vm1"], "seen": []},
     }
 
 

@@ -107,8 +107,6 @@ clusters:
          "the cluster has 2 nodes: at most 1 may fail"),
         ("{connection: c, nodes: [A1, A2], profile_overrides: {node_order: [A3]}}", 5, "profile_overrides.node_order",
          "names A3, which the cluster does not have. Its nodes are A1, A2."),
-        ("{connection: c, nodes: [A1, A2], profile_overrides: {warn_after: '8:00:00'}}", 5, "profile_overrides.warn_after",
-         "is not supported yet"),
         ("nothing", 5, "", "must be a group of keys, not 'nothing'"),
         ("{connection: c, nodes: [G1, A2]}", 5, "nodes[0]", "in the same way as G1 of cluster good (line 4)"),
     ],
@@ -261,3 +259,24 @@ def test_nobody_guesses_which_of_two_keys_was_meant_in_what_clusters_share(head:
     assert not fleet.clusters
     assert [problem.cluster for problem in fleet.problems] == [None, "a"]
     assert "has a problem of its own" in fleet.problems[1].message
+
+
+def test_options_that_only_cau_acts_on_leave_the_cluster_usable_and_keep_rolling_updates_from_it():
+    fleet = parse(
+        "profiles:\n"
+        "  cau:\n"
+        "    enable_firewall_rules: true\n"
+        "clusters:\n"
+        "  own: {connection: c, nodes: [A1, A2], profile_overrides: {\n"
+        "    separate_reboots: true}}\n"
+        "  shared: {connection: c, nodes: [B1, B2], profile: cau}\n"
+        "  taken_back: {connection: c, nodes: [C1, C2], profile: cau, profile_overrides: {enable_firewall_rules: false}}\n"
+    )
+    assert fleet.problems == ()
+    assert list(fleet.clusters) == ["own", "shared", "taken_back"]
+    assert [cluster.name for cluster in fleet.rolling] == ["taken_back"]
+    assert [(each.line, each.key, each.cluster) for each in fleet.refusals] == [
+        (3, "profiles.cau.enable_firewall_rules", "shared"),
+        (6, "clusters.own.profile_overrides.separate_reboots", "own"),
+    ]
+    assert all("is not supported yet by a rolling update" in each.message for each in fleet.refusals)

@@ -21,11 +21,7 @@ NOT_OPTIONS = {
 
 #: What to set each refused option to, so that it differs from its default.
 OTHER_VALUES: dict[str, Any] = {
-    "warn_after": "07:00:00",
     "enable_firewall_rules": True,
-    "pre_update_script": "\\\\share\\pre.ps1",
-    "post_update_script": "\\\\share\\post.ps1",
-    "configuration_name": "Other",
     "separate_reboots": True,
     "run_plugins_serially": True,
     "stop_on_plugin_failure": True,
@@ -43,7 +39,6 @@ OTHER_VALUES: dict[str, Any] = {
     "force_self_update": True,
     "site_aware_updating_order": ["Berlin"],
     "os_rolling_upgrade": True,
-    "hooks": [{"when": "node-leaves", "connection": "monitoring", "command": "Set-Maintenance"}],
 }
 
 
@@ -117,13 +112,30 @@ def test_an_option_without_effect_is_refused_when_set_and_accepted_at_its_defaul
         ("resync_stable_reads", 0),
         ("max_passes_per_node", 0),
         ("node_updater", "hope"),
-        ("pre_update_script", "x" * 261),
+        ("pre_update_script", "C:\\" + "x" * 260 + ".ps1"),
+        ("pre_update_script", "pre.ps1"),
+        ("pre_update_script", "C:\\Scripts\\pre.ps1; Restart-Computer"),
+        ("post_update_script", "C:\\Scripts\\*.ps1"),
+        ("post_update_script", "\\\\server\\post.ps1"),
+        ("configuration_name", ""),
+        ("configuration_name", "../Other"),
+        ("script_timeout_minutes", 0),
         ("max_failed_node", 1),
     ],
 )
 def test_values_out_of_bounds_are_refused(key: str, value: object):
     with pytest.raises(ValidationError):
         UpdatingRunProfile.model_validate({key: value})
+
+
+def test_scripts_are_named_by_paths_on_disk_or_on_a_share():
+    given = {
+        "pre_update_script": "C:\\ClusterStorage\\Volume 1\\pre.PS1",
+        "post_update_script": "\\\\server\\share$\\post.ps1",
+    }
+    profile = UpdatingRunProfile.model_validate(given)
+    assert (profile.pre_update_script, profile.post_update_script) == tuple(given.values())
+    assert not_supported(profile) == {}
 
 
 def test_warn_after_must_come_before_stop_after():

@@ -43,7 +43,7 @@ def test_parameters_go_over_the_profile_and_may_be_texts_as_templates_give_them(
             {"max_failed_node": 1},
             "run parameters: max_failed_node: is not a known key. Did you mean 'max_failed_nodes'?",
         ),
-        ({"warn_after": "01:00:00"}, "run parameters: warn_after: is not supported yet"),
+        ({"separate_reboots": True}, "run parameters: separate_reboots: is not supported yet"),
         (
             {"failback_mode": "immediate"},
             "run parameters: failback_mode: must be 'Immediate', 'NoFailback' or 'Policy'",
@@ -55,6 +55,31 @@ def test_wrong_parameters_are_refused_by_name(given: dict[str, object], says: st
         RunOptions.for_run(cluster(), given)
     assert says in str(caught.value)
     assert [problem.cluster for problem in caught.value.problems] == ["CLU"]
+
+
+@pytest.mark.parametrize(
+    ("given", "rolling", "cau"),
+    [
+        ({}, True, True),
+        ({"warn_after": "01:00:00"}, True, True),
+        ({"separate_reboots": True}, False, True),
+        ({"cau_plugin_name": ["Microsoft.HotfixPlugin"]}, False, True),
+        ({"stage_only": True}, True, False),
+        ({"pause_points": ["before-drain"]}, True, False),
+        ({"updates": {"reject_kbs": ["KB5044288"]}}, True, False),
+    ],
+)
+def test_every_kind_of_run_refuses_the_options_on_which_it_does_not_act(
+    given: dict[str, object], rolling: bool, cau: bool
+):
+    for resolve, accepted in ((RunOptions.for_run, rolling), (RunOptions.for_cau, cau)):
+        for settings, parameters in ((cluster(**given), {}), (cluster(), given)):
+            if accepted:
+                resolve(settings, parameters)
+            else:
+                with pytest.raises(SettingsError, match="no effect"):
+                    resolve(settings, parameters)
+    assert RunOptions.as_given(cluster(**given)).max_failed_nodes == 1
 
 
 def test_every_wrong_parameter_is_named_at_once():

@@ -85,7 +85,7 @@ def test_the_schema_accepts_what_is_right(text: str):
         "clusters: {a: {nodes: [A1, {name: A2, port: 70000}]}}",
         "clusters: {a name: {nodes: [A1, A2]}}",
         "clusters: {a: {nodes: [A1, A2], os_version: 2016}}",
-        "clusters: {a: {nodes: [A1, A2], profile_overrides: {warn_after: '08:00:00'}}}",
+        "clusters: {a: {nodes: [A1, A2], profile_overrides: {hooks: [{}]}}}",
         "clusters: {a: {nodes: [A1, A2], profile_overrides: {max_retries_per_node: 65}}}",
         "clusters: {a: {nodes: [A1, A2], profile_overrides: {failback_mode: x}}}",
         "{clusters: {}, profile: {}}",

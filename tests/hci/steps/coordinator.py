@@ -36,7 +36,8 @@ class Coordinator:
 
     ``retries`` per step; a step whose process was killed is begun again by a new one that knows only the record. ``said`` are
     all its decisions, ``deaths`` how often a process died. With ``cancellable`` a killed step ends the run instead. With
-    ``patience`` a waiting step reads again not every poll, but at the poll after the next event of the world, that much later at most.
+    ``patience`` a waiting step reads again not every poll, but at the poll after the next event of the world, that much later at
+    most. ``endpoints`` say on which machine, and in which session configuration of it, an Airflow connection ends.
     """
 
     simulation: Simulation
@@ -50,11 +51,18 @@ class Coordinator:
     cancellable: bool = False
     patience: timedelta | None = None
     first_seen: FirstSeenInMemory = field(default_factory=FirstSeenInMemory)
+    endpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     watch: Callable[[StepName, str | None, Decision], None] = lambda name, node, decision: None
 
     def __post_init__(self) -> None:
         world = self.simulation.cluster.world
-        self.cluster = FleetCluster(world.spec.cluster, [node.name for node in world.nodes], self.simulation.shell)
+        self.cluster = FleetCluster(
+            world.spec.cluster,
+            [node.name for node in world.nodes],
+            self.simulation.shell,
+            lend_in=self.simulation.shell,
+            lend_endpoint=lambda connection: self.simulation.shell(*self.endpoints[connection]),
+        )
         self.record = RunRecord(self.storage)
 
     @property
@@ -100,7 +108,12 @@ class Coordinator:
     def prepare(self) -> Stop | None:
         """Everything before the first node; a Stop refuses the run."""
         self.record.add(
-            ev.RunStarted(run_id=self.run_id, cluster=self.cluster.name, nodes=self.cluster.nodes),
+            ev.RunStarted(
+                run_id=self.run_id,
+                cluster=self.cluster.name,
+                nodes=self.cluster.nodes,
+                options=self.options.to_json(),
+            ),
             self.simulation.now(),
         )
         ready = self.step("readiness", tries=1)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from include.hci.report.build import report_of
 from include.hci.report.model import RunReport
 from include.simulator.referee import judge
+from tests.hci.report.judging import check_report
 from tests.hci.steps.coordinator import Coordinator
 
 
 def report(run: Coordinator) -> RunReport:
-    return report_of(run.record, run.simulation.now())
+    found = report_of(run.record, run.simulation.now())
+    check_report(found)
+    return found
 
 
 def violations(run: Coordinator, *, with_report: bool = True) -> list[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from include.hci.powershell.command import Command, Pipeline, as_pipeline
+from include.hci.powershell.detached import SETTLE
 from include.hci.powershell.errors import (
     AuthenticationRefused,
     ChangeDeadlineExceeded,
@@ -42,6 +45,8 @@ class Simulation:
         self.clock = SteppedClock(start)
         self.cluster: SimulatedCluster = make_cluster(spec, self.clock, seed=seed)
         self.wires = {name: Wire() for name in self.cluster.hosts}
+        #: What runs in sessions that nobody is connected to, by machine and session.
+        self.left: dict[tuple[str, UUID], Stepper] = {}
         self.commands: list[tuple[str, Pipeline]] = []
         self.before_command: Callable[[str, Pipeline], None] = lambda node, pipeline: None
         self.after_command: Callable[[str, Pipeline], None] = lambda node, pipeline: None
@@ -55,9 +60,12 @@ class Simulation:
         if duration:
             self.clock.advance(self.now() + duration)
         self.cluster.world.advance()
+        for stepper in self.left.values():
+            with suppress(TerminatingError, MachineWentDownError):
+                stepper.step(self.now())
 
-    def shell(self, name: str) -> SimulatedShell:
-        return SimulatedShell(self, self.cluster.hosts[name])
+    def shell(self, name: str, configuration: str = "") -> SimulatedShell:
+        return SimulatedShell(self, self.cluster.hosts[name], configuration=configuration)
 
     def finish(self, work: Coroutine[Any, Any, None], wire: Wire, until: datetime) -> str:
         """Run ``work`` and let time pass meanwhile; return 'done', 'reset' or 'late'."""
@@ -109,11 +117,13 @@ class CollectingSink:
 
 @dataclass(frozen=True)
 class SimulatedShell:
-    """A Shell on one simulated machine; ``delegated``: its session carries the credentials on."""
+    """A Shell on one simulated machine; ``delegated``: its session carries the credentials on, ``by_credssp``: in this way."""
 
     simulation: Simulation
     host: SimulatedHost
     delegated: bool = False
+    by_credssp: bool = False
+    configuration: str = ""
 
     def run(
         self,
@@ -131,7 +141,7 @@ class SimulatedShell:
         until = simulation.now() + (timeout or DEFAULT_TIMEOUT)
         strike = self._open(whole, wire, until)
         sink = CollectingSink()
-        session = Session("CORP\\hci-update", "Negotiate", "", "10.0.0.9", delegated=self.delegated)
+        session = Session("CORP\\hci-update", "Negotiate", self.configuration, "10.0.0.9", delegated=self.delegated)
         work = self.host.invoke(session, (tuple(map(call_of, whole)),), sink)  # type: ignore[arg-type]
         failure: TerminatingError | None = None
         try:
@@ -155,6 +165,34 @@ class SimulatedShell:
         errors = tuple(map(record_of, sink.errors))
         return Result(answers_of(sink.values, source, name), errors, node=name, command=source)
 
+    def leave(
+        self, pipeline: Command | Pipeline, session: UUID, *, lasts: timedelta, settle: timedelta = SETTLE
+    ) -> None:
+        whole = as_pipeline(pipeline)
+        simulation, name = self.simulation, self.host.name
+        simulation.commands.append((name, whole))
+        simulation.before_command(name, whole)
+        simulation.sleep(timedelta(seconds=1))
+        strike = self._open(whole, simulation.wires[name], simulation.now() + settle)
+        caller = Session("CORP\\hci-update", "CredSSP", "", "10.0.0.9", delegated=self.delegated)
+        work = self.host.invoke(caller, (tuple(map(call_of, whole)),), CollectingSink())  # type: ignore[arg-type]
+        stepper = simulation.left[name, session] = Stepper(work)
+        try:
+            stepper.step(simulation.now())
+        except TerminatingError as error:
+            del simulation.left[name, session]
+            raise command_failed([record_of(error.record)], node=name, command=whole.describe()) from None
+        if strike:
+            raise OutcomeUnknown("the connection was reset", node=name, command=whole.describe())
+        simulation.sleep(settle)
+        simulation.after_command(name, whole)
+
+    def end_session(self, session: UUID) -> None:
+        if not self.host.machine.up or self.simulation.wires[self.host.name].refused:
+            raise NodeUnreachable("connection refused", node=self.host.name)
+        if (stepper := self.simulation.left.pop((self.host.name, session), None)) is not None:
+            stepper.stop()
+
     def _open(self, pipeline: Pipeline, wire: Wire, until: datetime) -> str:
         """Raise what keeps the pipeline from the machine; return how it is struck later on."""
         simulation, name, command = self.simulation, self.host.name, pipeline.describe()
@@ -164,7 +202,7 @@ class SimulatedShell:
         if wire.silent:
             simulation.sleep(until - simulation.now())
             raise NodeUnreachable("no answer", node=name, command=command)
-        if wire.rotated:
+        if wire.rotated or (self.by_credssp and not self.host.machine.credssp):
             raise AuthenticationRefused("the user name or the password is wrong", node=name, command=command)
         strike = wire.strike()
         if strike == "quota":

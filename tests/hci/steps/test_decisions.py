@@ -10,16 +10,18 @@ import pytest
 from include.hci.cluster.cau import LockHolder
 from include.hci.cluster.values import DrainStatus, NodeState
 from include.hci.policy.gates import StorageFacts
-from include.hci.policy.plan import PlannedNode
+from include.hci.policy.interference import Fingerprint, OurChanges
+from include.hci.policy.plan import Plan, PlannedNode
+from include.hci.policy.plan_hash import NowFacts
 from include.hci.powershell.errors import CommandFailed
 from include.hci.powershell.records import ErrorRecord
 from include.hci.steps.actions import SuspendNode
-from include.hci.steps.decisions import Wait
+from include.hci.steps.decisions import Stop, Wait
 from include.hci.steps.drain import Drain, DrainFacts
 from include.hci.steps.install import Install
 from include.hci.steps.scan import Scan, ScanFacts
 from include.hci.steps.stage import Stage, StageFacts
-from include.hci.steps.take_lock import TakeLock
+from include.hci.steps.take_lock import Offers, TakeLock, TakeLockFacts
 from include.hci.steps.turn import Turn, TurnFacts
 from include.hci.steps.work import ScanNode
 from tests.hci.steps.facts import (
@@ -27,6 +29,7 @@ from tests.hci.steps.facts import (
     DRAINED,
     JOINING,
     ME,
+    NAMES,
     NOW,
     OURS,
     PAUSED,
@@ -64,11 +67,43 @@ COMPLETED, IN_PROGRESS, FAILED = DrainStatus.COMPLETED, DrainStatus.IN_PROGRESS,
     ],
 )
 def test_the_lock_is_taken_where_it_is_free_and_never_where_it_is_anothers(state, expected):
-    check(TakeLock(context()).decide(lock(state), NOW), expected)
+    check(TakeLock(context()).decide(TakeLockFacts(lock(state)), NOW), expected)
+
+
+FITS = NowFacts(tuple(node(name=name) for name in NAMES), builds=dict.fromkeys(NAMES, "20348.2113"))
+OLD_PLAN = plan(made_at=NOW - minutes(31))
+
+
+def locking(held: str = "missing", of: Plan = OLD_PLAN, **changes: Any) -> TakeLockFacts:
+    return TakeLockFacts(lock(held), **{"plan": of, "now": FITS, "offers": Offers(), **changes})
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (locking(), "act: take the run lock"),
+        (locking(noted=False), "act: note how the nodes were found"),
+        (locking("ours"), "done taken"),
+        (locking("ours", unread={"HCI03": "no route"}), "done taken: HCI03 could not be compared with the plan (no route)"),
+        (locking(offers=None), "act: ask HCI01, HCI02, HCI03 again what is offered: the plan is 31 minutes old"),
+        (locking(offers=None, now=replace(FITS, done=("HCI01",))), "act: ask HCI02, HCI03 again"),
+        (locking(of=plan(), offers=None), "act: take the run lock"),
+        (
+            locking(now=replace(FITS, builds={"HCI01": "20348.9", "HCI03": "20348.8"})),
+            "stop: The plan is void: HCI01 has build 20348.9, the plan found 20348.2113; HCI03 has build 20348.8",
+        ),
+        (locking(of=plan(options={"failback_mode": "Policy"}), now=replace(FITS, options={"failback_mode": "Immediate"})),
+         "stop: The plan is void: the option failback_mode is 'Immediate', the plan was made with 'Policy'"),
+        # Whoever works on the cluster is told before what has become of the plan.
+        (locking("foreign", now=replace(FITS, builds={"HCI01": "20348.9"})), "stop: Another coordinator"),
+    ],
+)  # fmt: skip
+def test_only_a_plan_that_fits_the_cluster_is_locked_for(facts, expected):
+    check(TakeLock(context()).decide(facts, NOW), expected)
 
 
 def test_without_a_running_node_there_is_nothing_to_lock():
-    decision = TakeLock(context()).decide(replace(lock(), asked=(), holders=()), NOW)
+    decision = TakeLock(context()).decide(TakeLockFacts(replace(lock(), asked=(), holders=())), NOW)
     assert "nothing to lock" in str(decision)
 
 
@@ -119,6 +154,40 @@ def turn(**changes: Any) -> TurnFacts:
         "planned": plan().node(ME),
     }
     return TurnFacts(**{**well, **changes})
+
+
+ROLE = {"DaysOfWeek": "Tuesday"}
+PRINT = Fingerprint(NAMES, cau_run="RunNotInProgress", builds=dict.fromkeys(NAMES, "20348.2113"))
+PRINTED = plan(fingerprint=PRINT)
+MINE = OurChanges(OURS, updated=("HCI01",))
+
+
+def looked(**changes: Any) -> TurnFacts:
+    """A turn that has looked at what nobody else should have changed."""
+    return turn(plan=PRINTED, own=MINE, seen=replace(PRINT, **changes))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (looked(), "done go: the storage is whole"),
+        (looked(role=ROLE), "stop: A self-updating role has appeared: DaysOfWeek Tuesday."),
+        (looked(builds={"HCI03": "20348.9"}), "stop: HCI03 was updated by somebody else"),
+        (looked(builds={"HCI01": "20348.9"}), "done go"),
+        (looked(locks={"HCI03/MSFT_CAURun": str(THEIRS)}), f"stop: Another coordinator ({THEIRS}) has taken MSFT_CAURun"),
+        (looked(locks={"HCI03/MSFT_CAURun": str(OURS)}), "done go"),
+        (looked(cau_run="", unread=("CAU (no route)",)), "done go: could not be compared with the plan: CAU (no route)"),
+        # What somebody else does is told before anything is waited for, and also about a node that is out already.
+        (replace(looked(role=ROLE), storage=RESYNCING), "stop: A self-updating role"),
+        (replace(looked(role=ROLE), ours=frozenset({"hci02"}), nodes=(DRAINED, *others())), "stop: A self-updating"),
+        (replace(looked(role=ROLE), seen=None), "done go"),
+    ],
+)  # fmt: skip
+def test_other_hands_at_work_since_the_plan_stop_a_turn(facts, expected):
+    decision = Turn(context(), ME).decide(facts, NOW)
+    check(decision, expected)
+    if isinstance(decision, Stop):
+        assert decision.problem.retry_is_safe is False
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,9 @@ class Script:
         self.refusals.append(error.detail)
         return self.answer
 
+    def noticed(self, facts: Decision) -> tuple[ev.RunEvent, ...]:
+        return ()
+
     def hold(self, decision: Decision) -> Hold | None:
         if self.record is None or not isinstance(decision, Act):
             return None

@@ -292,7 +292,8 @@ def test_another_coordinator_that_takes_the_lock_after_ours_expired_ends_the_run
 
     run.watch = steal
     run.run()
-    assert any("Another coordinator holds the cluster" in line for line in said(run, "turn HCI02 Stop"))
+    (stop,) = said(run, "turn HCI02 Stop")
+    assert f"not as the plan found it: Another coordinator ({theirs}) has taken MSFT_CAURun on HCI01, HCI02" in stop
     assert {node.locks["MSFT_CAURun"].guid for node in run.simulation.cluster.world.nodes} == {theirs}
     drained = said(run, "Suspend-ClusterNode")
     assert len(drained) == 1

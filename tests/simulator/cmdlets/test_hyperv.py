@@ -3,6 +3,7 @@
 import pytest
 
 from include.simulator.objects import SimObject
+from include.simulator.world.rig import Condition
 from include.simulator.world.spec import demo_world
 from tests.simulator.world.console import Console
 from tests.simulator.world.driver import cmd
@@ -105,3 +106,18 @@ async def test_a_dvd_drive_tells_what_is_in_it() -> None:
     assert drives["VM-1-1"].get("Path") == "C:\\ISO\\tools.iso"
     missing = (await lab.run("HCI02", cmd("Get-VMDvdDrive", VMName="VM-1-1"))).errors[0]
     assert missing.target == "VM-1-1"
+
+
+async def test_a_guest_that_does_not_shut_down_is_an_error_after_a_while_and_can_still_be_saved() -> None:
+    lab = Console(demo_world(2, vms_per_node=1))
+    lab.world.rig.add(Condition("guest-ignores-shutdown", "HCI01", details={"minutes": 1}))
+    begun = lab.world.now
+    refused = (await lab.run("HCI01", cmd("Stop-VM", Name="VM-1-1"))).errors
+    assert ["failed to shut down" in error.message for error in refused] == [True]
+    group = lab.world.groups.find("VM-1-1")
+    assert group is not None
+    assert group.vm is not None
+    assert group.vm.state == "Running"
+    assert (lab.world.now - begun).total_seconds() >= 60
+    await lab.run("HCI01", cmd("Save-VM", Name="VM-1-1"))
+    assert group.vm.state == "Saved"

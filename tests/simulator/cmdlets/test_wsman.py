@@ -129,3 +129,24 @@ async def test_a_machine_without_remote_management_does_not_answer() -> None:
     record = await lab.refusal("HCI01", cmd("Test-WSMan", ComputerName="HCI02"))
     assert record.fully_qualified_error_id == "WsManError,Microsoft.WSMan.Management.TestWSManCommand"
     assert (await lab.run("HCI01", cmd("Test-WSMan", ComputerName="HCI03"))).errors == []
+
+
+async def test_session_configurations_are_listed_and_a_name_that_none_has_is_an_error() -> None:
+    lab = Console()
+    listed = (await lab.run("HCI01", cmd("Get-PSSessionConfiguration"))).values
+    assert [each.get("Name") for each in listed] == [
+        "microsoft.powershell",
+        "microsoft.powershell.workflow",
+        "microsoft.powershell32",
+        "microsoft.windows.servermanagerworkflows",
+    ]
+    few = await lab.run("HCI01", cmd("Get-PSSessionConfiguration", Name=["microsoft.powershell3*", "hci"]))
+    assert [each.get("Name") for each in few.values] == ["microsoft.powershell32"]
+    assert [error.message for error in few.errors] == ['No session configuration matches criteria "hci".']
+
+
+async def test_remote_users_are_kept_out_of_every_session_configuration() -> None:
+    lab = Console()
+    await lab.run("HCI01", cmd("Disable-PSRemoting", Force=None))
+    listed = (await lab.run("HCI01", cmd("Get-PSSessionConfiguration"))).values
+    assert all("NETWORK AccessDenied" in each.get("Permission") for each in listed)

@@ -10,10 +10,13 @@ from datetime import timedelta
 
 from include.simulator.cmdlets.runtime import MachineWentDownError
 from include.simulator.objects import SimEnum, SimObject, TerminatingError
+from include.simulator.world.cau_scripts import Script
+from include.simulator.world.own_commands import OwnCommand
 from include.simulator.world.spec import WorldSpec, demo_world
 from tests.simulator.world.careful import GUID, without_feature_updates
 from tests.simulator.world.console import Console
 from tests.simulator.world.driver import CAU, Command, cmd
+from tests.simulator.world.worker import FOLDER, WORKER_TASK, answer_path, arguments_json, worker_xml
 
 #: What the simulator says about its faults; it is no effect of theirs.
 ABOUT_FAULTS = ("fault.", "wire.fault", "scenario.", "command", "world.snapshot", "journal.opened")
@@ -31,6 +34,9 @@ class Night:
         self.console = Console(spec or world_of_the_night(), seed=seed)
         self.world = self.console.world
         self.answers: list[tuple[str, str]] = []
+        self.world.cau.scripts.put(r"C:\Scripts\drain.ps1", Script())
+        told = OwnCommand("Set-Maintenance", {"Node": "String"})
+        self.world.own_commands.put(self.world.management_host.name, "Microsoft.PowerShell", told)
         self._first = self.console.clock.now()
         self._names = [node.name for node in self.world.nodes]
 
@@ -40,6 +46,7 @@ class Night:
         first = self.world.nodes[0].name
         await self.console.wait(timedelta(minutes=1))
         await self.look("before")
+        await self.search_by_task(node.name)
         for name in self._names:
             await self.attempt(name, "lock", self._take("MSFT_CAURun"))
         await self.attempt(node.name, "lock", self._take("MSFT_CAUNode"))
@@ -72,7 +79,29 @@ class Night:
                 await self.attempt(name, "release", *self._release(cls))
         await self.console.wait(timedelta(hours=2))
         await self.look("after")
+        await self.attempt(node.name, "script:", cmd(r"C:\Scripts\drain.ps1"))
+        await self.attempt(self.world.management_host.name, "monitoring:", cmd("Set-Maintenance", Node=node.name))
         return self
+
+    async def search_by_task(self, name: str) -> None:
+        """Let a SYSTEM task search for updates, as coordinators do that must not or cannot use the provider."""
+        task = {"TaskName": WORKER_TASK, "TaskPath": "\\"}
+        for command in (
+            cmd("New-Item", Path=FOLDER, ItemType="Directory"),
+            cmd("Set-Content", LiteralPath=FOLDER + "\\arguments.json", Value=arguments_json(), Encoding="UTF8"),
+            cmd("Register-ScheduledTask", **task, Xml=worker_xml()),
+            cmd("Start-ScheduledTask", **task),
+        ):
+            await self.attempt(name, "task", command)
+        await self.console.wait(timedelta(minutes=3))
+        for command in (
+            cmd("Get-ScheduledTask", **task),
+            cmd("Get-ScheduledTaskInfo", **task),
+            cmd("Get-Content", LiteralPath=answer_path(), Raw=True, Encoding="UTF8"),
+            cmd("Unregister-ScheduledTask", **task, Confirm=False),
+            cmd("Remove-Item", LiteralPath=FOLDER, Recurse=True),
+        ):
+            await self.attempt(name, "task", command)
 
     async def look(self, when: str) -> None:
         """Ask what an operator would ask."""
@@ -150,7 +179,7 @@ class Night:
         """Return the events and cmdlets in which the two nights differ."""
         mine, theirs = self.events(), twin.events()
         found = {op for op, _ in (mine - theirs) + (theirs - mine)}
-        return found | {label.rpartition(" ")[2] for label in _changed(self.answers, twin.answers)}
+        return found | {label.rpartition(" ")[2].rpartition("\\")[2] for label in _changed(self.answers, twin.answers)}
 
     async def _query(self, name: str) -> str:
         try:

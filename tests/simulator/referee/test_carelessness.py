@@ -237,7 +237,8 @@ def test_i6_an_approval_for_another_plan(approved: str, first: bool, followed: s
 
     coordinator = run(locked(work))
     report = {"lock": {"guid": coordinator.guid, "released": True}, "outcome": "failed", "nodes": []}
-    assert bool(sentences(coordinator, "I6", report=report | {"plan_hash": followed})) is caught
+    for names_it in ({"plan_hash": followed}, {"plan": {"order": ["HCI01"], "plan_hash": followed}}):
+        assert bool(sentences(coordinator, "I6", report=report | names_it)) is caught
     assert sentences(coordinator, "I6") == []
 
 

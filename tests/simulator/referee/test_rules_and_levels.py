@@ -70,8 +70,9 @@ def test_an_offline_update_needs_both_permissions() -> None:
         return {violation.invariant for violation in judge(script.entries)}
 
     assert caught() == {"I1", "I5"}
-    assert caught("restart-with-roles") == {"I5"}
-    assert caught("restart-with-roles", "vm-power") == set()
+    assert caught("cluster-stop") == {"I5"}
+    assert caught("restart-with-roles", "vm-power") == {"I1"}
+    assert caught("cluster-stop", "vm-power") == set()
 
 
 # --- I5 ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ class Console(Lab):
 
     def __init__(self, spec: WorldSpec | None = None, *, nodes: int = 4, os: str = "21H2", seed: int = 1) -> None:
         super().__init__(spec, nodes=nodes, os=os, seed=seed)
-        cluster = make_cluster(spec or demo_world(nodes, os), self.clock, seed=seed)
+        self.cluster = cluster = make_cluster(spec or demo_world(nodes, os), self.clock, seed=seed)
         self.world, self.hosts, self.journal = cluster.world, cluster.hosts, cluster.journal
         self.world.on_event(self.recorder.event)
 

@@ -5,7 +5,8 @@ import pytest
 from include.simulator.world.cluster_service import ServiceDisabledError
 from include.simulator.world.machines import NodeState
 from include.simulator.world.spec import demo_world, without_witness
-from tests.simulator.world.driver import Lab
+from tests.simulator.world.console import Console
+from tests.simulator.world.driver import Lab, cmd
 
 
 async def test_a_stopped_service_saves_vms_and_starts_them_elsewhere() -> None:
@@ -83,3 +84,13 @@ async def test_forced_quorum_lets_one_node_of_many_form_the_cluster() -> None:
         lab.world.cluster_service.start(node)
     await lab.wait_for(lambda: all(node.state is NodeState.Up for node in lab.nodes))
     assert not lab.world.quorum.forced
+
+
+async def test_a_stopped_cluster_counts_as_started_when_it_forms_by_whatever_command() -> None:
+    lab = Console(demo_world(3, vms_per_node=0))
+    await lab.run("HCI01", cmd("Stop-Cluster", Force=None))
+    for node in lab.nodes:
+        await lab.run(node, cmd("Start-Service", Name="ClusSvc"))
+    await lab.wait_for(lambda: all(node.member for node in lab.nodes))
+    told = [entry.op for entry in lab.journal.entries if entry.op in ("cluster.stopped", "cluster.started")]
+    assert told == ["cluster.stopped", "cluster.started"]

@@ -36,6 +36,8 @@ RIGHTS: Mapping[Subject, str] = {
     "rollout": _ADMINISTRATOR,
     "tasks": _ADMINISTRATOR,
     "servicing": _ADMINISTRATOR,
+    "scripts": "access to the session configuration that configuration_name says",
+    "hooks": "access to the endpoint of the hook",
 }
 #: Without these nothing of a run can be decided.
 _INDISPENSABLE: frozenset[Subject] = frozenset({"cluster", "nodes", "storage", "locks", "versions"})

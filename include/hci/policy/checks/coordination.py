@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from include.hci.cluster.nodes import ClusterResource
 from include.hci.policy.checks.facts import ReadinessFacts, ReadinessRules
 from include.hci.policy.checks.judging import Row, judge
 from include.hci.policy.checks.result import CheckResult, Severity, Status
@@ -79,7 +82,12 @@ def check_coordination(facts: ReadinessFacts, rules: ReadinessRules) -> tuple[Ch
 
 def role_is_enabled(facts: ReadinessFacts) -> bool | None:
     """Return whether the self-updating role is enabled: its resource is online. None when there is no such resource."""
-    found = [resource.state for resource in facts.resources if resource.kind.lower() == CAU_RESOURCE.lower()]
+    return is_role_online(facts.resources)
+
+
+def is_role_online(resources: Iterable[ClusterResource]) -> bool | None:
+    """Return whether the resource of the self-updating role is online or coming online; None when there is none."""
+    found = [resource.state for resource in resources if resource.kind.lower() == CAU_RESOURCE.lower()]
     return any(state not in ("Offline", "Failed") for state in found) if found else None
 
 

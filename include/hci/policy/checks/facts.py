@@ -39,6 +39,8 @@ Subject = Literal[
     "rollout",
     "tasks",
     "servicing",
+    "scripts",
+    "hooks",
 ]
 
 
@@ -72,7 +74,8 @@ class ReadinessFacts:
 
     Everything that is None, or lacks a node, was not asked for in this run, or is in ``unread`` with the reason. Mappings go by
     the node's name. ``durations`` are seconds per subject. ``servicing`` are the nodes that install or clean up right now.
-    ``not_asked`` says why a subject was left out of this run.
+    ``missing_scripts`` are (node, path), ``hook_problems`` sentences about required hooks, ``unused_commands`` scripts and hooks
+    that runs of this kind have no use for. ``not_asked`` says why a subject was left out of this run.
     """
 
     cluster: ClusterInfo
@@ -104,6 +107,9 @@ class ReadinessFacts:
     rollout: FirmwareRollout | None = None
     tasks: Mapping[str, tuple[ScheduledTask, ...]] | None = None
     servicing: tuple[str, ...] | None = None
+    missing_scripts: tuple[tuple[str, str], ...] | None = None
+    hook_problems: tuple[str, ...] | None = None
+    unused_commands: tuple[str, ...] | None = None
     unread: tuple[Unread, ...] = ()
     durations: Mapping[Subject, float] = field(default_factory=dict)
     not_asked: Mapping[Subject, str] = field(default_factory=dict)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from include.hci.cluster import cluster_power, services, vm_power, volumes
+from include.hci.cluster.nodes import ClusterResource
+from include.hci.powershell.errors import CommandFailed
+from include.hci.powershell.records import ErrorRecord
+from tests.hci.cluster.fakes import FakeShell, enum, obj
+
+
+def resource(name: str, kind: str, state: str = "Online") -> ClusterResource:
+    return ClusterResource(name, kind, state, "SQL01", "HCI01")
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (cluster_power.stop_cluster, "Stop-Cluster -Force"),
+        (lambda shell: cluster_power.stop_cluster_resource(shell, "D1"), "Stop-ClusterResource -Name 'D1'"),
+        (lambda shell: cluster_power.start_cluster_resource(shell, "D1"), "Start-ClusterResource -Name 'D1'"),
+        (lambda shell: cluster_power.start_cluster_group(shell, "VM1"), "Start-ClusterGroup -Name 'VM1' -Wait 0"),
+        (
+            lambda shell: services.set_start_type(shell, "ClusSvc", "Disabled"),
+            "Set-Service -Name 'ClusSvc' -StartupType 'Disabled'",
+        ),
+        (lambda shell: services.start_service(shell, "ClusSvc"), "Start-Service -Name 'ClusSvc'"),
+        (
+            lambda shell: vm_power.shut_down_vm(shell, "VM1", timedelta(minutes=2)),
+            "Get-ClusterGroup -Name 'VM1' | Get-VM | Stop-VM",
+        ),
+        (lambda shell: vm_power.save_vm(shell, "VM1"), "Get-ClusterGroup -Name 'VM1' | Get-VM | Save-VM"),
+    ],
+)
+def test_what_is_sent(call, line):
+    shell = FakeShell({})
+    call(shell)
+    assert [sent.replace("'", "") for sent in shell.lines] == [line.replace("'", "")]
+    assert shell.sent[0].is_change
+
+
+def test_a_machine_runs_when_its_own_resource_is_online_whatever_its_role_says():
+    found = vm_power.clustered_vms(
+        [
+            resource("Virtual Machine SQL01", "Virtual Machine", "Offline"),
+            resource("Virtual Machine Configuration SQL01", "Virtual Machine Configuration", "Online"),
+            resource("Cluster IP", "IP Address"),
+        ]
+    )
+    assert [(vm.name, vm.node, vm.is_running) for vm in found] == [("SQL01", "HCI01", False)]
+
+
+@pytest.mark.parametrize(
+    ("state", "running"), [("Online", True), ("OfflinePending", True), ("OnlinePending", True), ("Failed", False)]
+)
+def test_a_machine_on_its_way_counts_as_running(state, running):
+    [vm] = vm_power.clustered_vms([resource("Virtual Machine SQL01", "Virtual Machine", state)])
+    assert vm.is_running is running
+
+
+def test_only_physical_disks_are_virtual_disks_of_the_cluster():
+    kinds = ["Physical Disk", "Storage Pool", "Virtual Machine"]
+    assert [cluster_power.is_virtual_disk(resource("R", kind)) for kind in kinds] == [True, False, False]
+
+
+def test_volumes_and_their_health():
+    shell = FakeShell({"Get-Volume": [obj(FileSystemLabel="Volume1", HealthStatus=enum(1, "Warning"))]})
+    assert volumes.get_volumes(shell) == (volumes.Volume("Volume1", "Warning"),)
+
+
+def test_a_refusal_is_raised():
+    shell = FakeShell({"Stop-VM": CommandFailed([ErrorRecord("failed to shut down")], node="HCI01")})
+    with pytest.raises(CommandFailed, match="failed to shut down"):
+        vm_power.shut_down_vm(shell, "VM1", timedelta(minutes=2))

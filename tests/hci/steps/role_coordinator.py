@@ -1,0 +1,103 @@
+"""A plain coordinator for runs that look after CAU's self-updating role: every step in its order, as the DAG does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.hci.cluster.facade import FleetCluster, ManagementHost
+from include.hci.report import events as ev
+from include.hci.report.events import StepName
+from include.hci.report.record import RunRecord
+from include.hci.settings import RunOptions, Schedule
+from include.hci.settings.cau_role import CauRoleRequest
+from include.hci.steps.decisions import Done, Stop
+from include.simulator.world.cau_role import CauRole
+from tests.hci.steps.coordinator import Coordinator
+from tests.hci.steps.simulated import SimulatedShell, Simulation
+
+STEPS: tuple[StepName, ...] = ("prepare", "firewall", "cau_setup", "configure_role", "verify_role")
+#: The options of the vendor's own example: everything that it gives, and nothing beside it.
+EXAMPLE: dict[str, Any] = {
+    "max_failed_nodes": 0,
+    "max_retries_per_node": 3,
+    "require_all_nodes_online": True,
+    "enable_firewall_rules": True,
+}
+
+
+def schedule(run_by: str = "cau", **line: Any) -> Schedule:
+    given = line or {"start_date": "2020-03-02 03:00", "days_of_week": 4, "weeks_of_month": [3]}
+    return Schedule.model_validate({"timezone": "UTC", "run_by": run_by, "lines": [given]})
+
+
+@dataclass
+class RoleCoordinator(Coordinator):
+    """One run; ``managed``: the cluster has a management host, whose connection passes credentials on where ``passes``."""
+
+    options: RunOptions = field(default_factory=lambda: RunOptions.model_validate(EXAMPLE))
+    request: CauRoleRequest = field(default_factory=lambda: CauRoleRequest(schedule=schedule()))
+    managed: bool = True
+    passes: bool = True
+
+    def __post_init__(self) -> None:
+        world = self.simulation.cluster.world
+        machine = self.simulation.cluster.hosts[world.spec.management_host]
+        host = ManagementHost(SimulatedShell(self.simulation, machine, delegated=self.passes), self.passes)
+        nodes = [node.name for node in world.nodes]
+        self.cluster = FleetCluster(world.spec.cluster, nodes, self.simulation.shell, host if self.managed else None)
+        self.record = RunRecord(self.storage)
+
+    @property
+    def role(self) -> CauRole | None:
+        return self.simulation.cluster.world.cau.role
+
+    def begin(self) -> None:
+        """Put the run on record."""
+        started = ev.RunStarted(
+            run_id=self.run_id,
+            cluster=self.cluster.name,
+            nodes=self.cluster.nodes,
+            options=self.options.to_json(),
+            run_kind="cau-self-updating",
+            request=self.request.to_json(),
+        )
+        self.record.add(started, self.simulation.now())
+
+    def run(self) -> Done | Stop:
+        """The whole run; returns the end of the last step that was begun."""
+        self.begin()
+        end: Done | Stop = Done("nothing")
+        for name in STEPS:
+            end = self.step(name)
+            if isinstance(end, Stop):
+                self.record.add(ev.Failed(step=name, problem=end.problem), self.simulation.now())
+                break
+        self.record.add(ev.Concluded(why=str(end)), self.simulation.now())
+        return end
+
+    def sent(self, command: str) -> list[str]:
+        """The commands of that name that reached the simulated machines, with the machine."""
+        found = self.simulation.commands
+        return [f"{machine}: {whole.describe()}" for machine, whole in found if whole.describe().startswith(command)]
+
+
+def configure(simulation: Simulation, **more: object) -> RoleCoordinator:
+    return RoleCoordinator(simulation, **more)  # type: ignore[arg-type]
+
+
+def ask(simulation: Simulation, action: str, run_by: str | None = "cau", **more: object) -> RoleCoordinator:
+    wanted = None if run_by is None else schedule(run_by)
+    request = CauRoleRequest.model_validate({"action": action, "schedule": wanted})
+    return RoleCoordinator(simulation, request=request, run_id=f"run-{action}", **more)  # type: ignore[arg-type]
+
+
+def configured(simulation: Simulation) -> None:
+    """Let a first run set the role up."""
+    assert isinstance(configure(simulation, run_id="first").run(), Done)
+
+
+def changes(run: RoleCoordinator) -> list[str]:
+    """The changing commands about the role that were sent, by their names."""
+    names = [pipeline.commands[0].name for _, pipeline in run.simulation.commands if pipeline.is_change]
+    return [name for name in names if "CauClusterRole" in name]
