@@ -42,18 +42,22 @@ lint: $(stamp)
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-# The end-to-end runs mostly wait and the random ones only compute: beside each other they take the time of the longer one.
+# The random runs only compute: at the lowest priority they take what the others leave. Tests that stand alone run in two halves
+# beside each other; the end-to-end runs, which mostly wait but must not wait for long, have the machine to themselves after them.
 test: $(stamp) lint
 ifdef PYTEST_ARGS
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
 else
-	.venv/bin/python -m pytest --ignore tests/end_to_end --ignore tests/chaos
-	@echo "End-to-end runs, and 2,000 random ones beside them (their result comes last) ..."
+	@echo "2,000 random runs in the background, and two halves of the tests beside each other (results come as they end) ..."
 	@nice -n 19 .venv/bin/python -m pytest tests/chaos > .random-runs.log 2>&1 & random=$$!; \
-	trap 'kill $$random 2>/dev/null' EXIT; \
+	.venv/bin/python -m pytest tests/hci/steps tests/hci/airflow > .steps.log 2>&1 & steps=$$!; \
+	trap 'kill $$random $$steps 2>/dev/null' EXIT; \
+	.venv/bin/python -m pytest --ignore tests/hci/steps --ignore tests/hci/airflow --ignore tests/end_to_end --ignore tests/chaos; \
+	rest=$$?; wait $$steps; first=$$?; cat .steps.log; \
+	echo "End-to-end runs ..."; \
 	.venv/bin/python -m pytest tests/end_to_end; ends=$$?; \
 	wait $$random; randoms=$$?; trap - EXIT; cat .random-runs.log; \
-	exit $$(( ends != 0 ? ends : randoms ))
+	exit $$(( rest != 0 ? rest : first != 0 ? first : ends != 0 ? ends : randoms ))
 endif
 
 schema: $(stamp)

@@ -33,7 +33,14 @@ def load(monkeypatch, fleet: Path | None = None) -> DagBag:
 def test_the_shipped_fleet_gives_the_demo_dag_and_no_error(monkeypatch):
     bag = load(monkeypatch)
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"rolling_update__demo", "offline_update__demo", "make_safe__demo", "updating_run_status__demo", "cau_remote_updating__demo", "cau_self_updating__demo"}
+    assert set(bag.dags) == {
+        "rolling_update__demo",
+        "offline_update__demo",
+        "make_safe__demo",
+        "updating_run_status__demo",
+        "cau_remote_updating__demo",
+        "cau_self_updating__demo",
+    }
 
 
 def test_the_graph(monkeypatch):
@@ -94,7 +101,14 @@ def test_a_broken_cluster_hurts_only_itself(monkeypatch, tmp_path):
         )
     )
     bag = load(monkeypatch, fleet)
-    assert set(bag.dags) == {"rolling_update__good", "offline_update__good", "make_safe__good", "updating_run_status__good", "cau_remote_updating__good", "cau_self_updating__good"}
+    assert set(bag.dags) == {
+        "rolling_update__good",
+        "offline_update__good",
+        "make_safe__good",
+        "updating_run_status__good",
+        "cau_remote_updating__good",
+        "cau_self_updating__good",
+    }
     [(file, text)] = bag.import_errors.items()
     assert file.endswith("fleet_problems.py")
     assert "bad" in text

@@ -8,12 +8,19 @@ from datetime import timedelta
 from typing import Protocol
 
 from include.hci.powershell.command import Command, Pipeline, as_pipeline
-from include.hci.powershell.errors import CommandFailed, ConnectionLost, DeadlineExceeded, NodeUnreachable, RemotingError
+from include.hci.powershell.errors import (
+    CommandFailed,
+    ConnectionLost,
+    DeadlineExceeded,
+    NodeUnreachable,
+    RemotingError,
+)
 from include.hci.powershell.result import Result
 from include.hci.powershell.shell import OnProgress, Shell
 
-#: ERROR_ACCESS_DENIED (see below), ERROR_CLUSTER_NODE_SHUTTING_DOWN, ERROR_CLUSTER_NODE_DOWN, ERROR_CLUSTER_NODE_NOT_AVAILABLE, RPC_S_SERVER_UNAVAILABLE,
-#: EPT_S_NOT_REGISTERED (its cluster service does not run) and ERROR_SHUTDOWN_IN_PROGRESS: another node can answer.
+#: ERROR_ACCESS_DENIED (see below), ERROR_CLUSTER_NODE_SHUTTING_DOWN, ERROR_CLUSTER_NODE_DOWN, ERROR_CLUSTER_NODE_NOT_AVAILABLE,
+#: RPC_S_SERVER_UNAVAILABLE, EPT_S_NOT_REGISTERED (its cluster service does not run) and ERROR_SHUTDOWN_IN_PROGRESS: another node
+#: can answer.
 _ASK_ANOTHER = frozenset({5, 5073, 5050, 5036, 1722, 1753, 1115})
 
 

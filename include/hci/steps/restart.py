@@ -184,7 +184,11 @@ class Restart(NodeStep[RestartFacts]):
 
     def _watch(self, facts: RestartFacts, order: OpenRestart, now: datetime) -> Decision:
         name, answer = self.node, facts.answer
-        limit = timedelta(minutes=self.context.options.reboot_timeout_minutes)
+        options = self.context.options
+        limit = timedelta(minutes=options.reboot_timeout_minutes)
+        if _only_servicing(facts, order):
+            # It is back in time; what servicing still does belongs to the installation.
+            limit += timedelta(minutes=options.install_timeout_minutes)
         deadline = order.ordered_at + limit
         wait = Wait(_restart_wait(name, facts, order), None, deadline, _late(name, facts, order, limit))
         if answer.boot_time is None or not answer.shows_restart(order):
@@ -234,6 +238,15 @@ def stands_still(answer: NodeAnswer, order: OpenRestart, now: datetime) -> bool:
     """Tell whether the node answers with its old boot time long after the order."""
     late = now - order.ordered_at >= ORDER_AGAIN_AFTER
     return late and answer.boot_time is not None and not answer.shows_restart(order)
+
+
+def _only_servicing(facts: RestartFacts, order: OpenRestart) -> bool:
+    """Tell whether the node has restarted and is back in the cluster, and servicing is all that it is waited for."""
+    answer = facts.answer
+    is_back = answer.shows_restart(order) and answer.runs("ClusSvc")
+    return (
+        is_back and facts.node is not None and facts.node.state is NodeState.PAUSED and answer.runs("TrustedInstaller")
+    )
 
 
 def _restart_wait(name: str, facts: RestartFacts, order: OpenRestart) -> str:

@@ -11,6 +11,7 @@ from include.hci.cluster.facade import Cluster
 from include.hci.cluster.lock import LockState
 from include.hci.cluster.nodes import ClusterGroup, ClusterNode
 from include.hci.cluster.system_task.job import JobState
+from include.hci.cluster.values import GroupState
 from include.hci.policy.gates import StorageFacts, nodes_out, storage_reasons
 from include.hci.policy.resync import resync_progress
 from include.hci.report import events as ev
@@ -29,6 +30,7 @@ from include.hci.steps.work import NodeScan, ScanNode, Work, refs
 class VerifyFacts:
     """Nodes, storage and lock now, and the last scan of every node that has been scanned again.
 
+    ``vms_failed``: virtual machines that were Online when the last node was paused and are Failed now.
     ``tolerated``: nodes that were out before the run. ``given_up``: nodes that this run has paused and not resumed.
     """
 
@@ -40,6 +42,7 @@ class VerifyFacts:
     tolerated: tuple[str, ...] = ()
     given_up: frozenset[str] = frozenset()
     groups: tuple[ClusterGroup, ...] = ()
+    vms_failed: tuple[str, ...] = ()
     jobs: Mapping[str, JobState] = field(default_factory=dict)
 
 
@@ -75,6 +78,11 @@ class Verify(BaseStep[VerifyFacts]):
             tolerated=plan.already_out if plan else (),
             given_up=frozenset(self.changes.paused),
             groups=members.groups,
+            vms_failed=tuple(
+                group.name
+                for group in members.groups
+                if group.state is GroupState.FAILED and group.name in self.changes.vms_online
+            ),
             jobs={node: work.job for node, work in self._works.items() if work.job is not None},
         )
 
@@ -90,6 +98,10 @@ class Verify(BaseStep[VerifyFacts]):
         if reasons := storage_reasons(facts.storage):
             said = f"the storage is not whole: {'; '.join(reasons)}"
             return Wait(said, resync_progress(facts.storage.open_jobs), until, _not_well(said))
+        if facts.vms_failed:
+            # The cluster itself tries to bring a role back; one that a person shut down is Offline, not Failed.
+            said = f"virtual machines that were Online before have failed: {', '.join(facts.vms_failed)}"
+            return Wait(said, None, until, _vms_down(facts.vms_failed))
         if gate := lock_decision(facts.lock, self.name):
             return gate
         up = [node.name for node in facts.nodes if node.is_up]
@@ -143,6 +155,16 @@ def _not_well(said: str) -> Problem:
     return Problem(
         title=f"The cluster is not well after the run: {said}.",
         next_action="Look at the nodes' results in the report and at the cluster; what this run left is undone at its end.",
+        retry_is_safe=True,
+    )
+
+
+def _vms_down(names: tuple[str, ...]) -> Problem:
+    commands = "; ".join(f'Start-ClusterGroup -Name "{name}"' for name in names)
+    return Problem(
+        title=f"The cluster is not well after the run: {', '.join(names)} {'has' if len(names) == 1 else 'have'} failed.",
+        meaning="It was Online before its node was taken out." if len(names) == 1 else "They were Online before.",
+        next_action=f"Find out why it failed (Get-ClusterLog, Hyper-V's events), then: {commands}",
         retry_is_safe=True,
     )
 

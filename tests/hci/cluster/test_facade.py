@@ -48,14 +48,14 @@ def test_any_takes_the_first_node_and_those_to_avoid_last():
 
 @pytest.mark.parametrize(
     "error",
-    [NodeUnreachable("down"), ConnectionLost("cut"), DeadlineExceeded("late"), code(5073), code(5050), code(1722)],
+    [NodeUnreachable("down"), ConnectionLost("cut"), DeadlineExceeded("late"), *map(code, (5, 5073, 5050, 1722))],
 )
 def test_reads_fall_over_to_the_next_node(error):
     cluster, _ = fleet(A=error, B=[obj("b")])
     assert cluster.any().run(READ).node == "B"
 
 
-@pytest.mark.parametrize("error", [AuthenticationRefused("no"), code(5), code(5042)])
+@pytest.mark.parametrize("error", [AuthenticationRefused("no"), code(5042)])
 def test_errors_that_every_node_would_give_do_not_fall_over(error):
     cluster, shells = fleet(A=error, B=[obj("b")])
     with pytest.raises(type(error)):
@@ -71,7 +71,7 @@ def test_a_change_that_may_have_begun_is_never_given_to_another_node(error):
     assert shells["B"].sent == []
 
 
-@pytest.mark.parametrize("error", [NodeUnreachable("down"), code(1753)])
+@pytest.mark.parametrize("error", [NodeUnreachable("down"), code(1753), code(5)])
 def test_a_change_moves_on_from_a_node_that_cannot_have_begun_it(error):
     cluster, shells = fleet(A=error, B=[])
     cluster.any().run(CHANGE)
@@ -82,6 +82,15 @@ def test_when_nobody_answers_every_reason_is_named():
     cluster, _ = fleet(A=NodeUnreachable("no route"), B=ConnectionLost("reset"))
     with pytest.raises(NodeUnreachable, match=r"A: no route; B: reset"):
         cluster.any().run(READ)
+
+
+@pytest.mark.parametrize("other", [code(5), NodeUnreachable("no route")])
+@pytest.mark.parametrize("command", [READ, CHANGE])
+def test_when_access_is_denied_and_nobody_else_does_it_that_is_the_reason(command, other):
+    cluster, _ = fleet(A=code(5), B=other)
+    with pytest.raises(CommandFailed) as denied:
+        cluster.any().run(command)
+    assert denied.value.has_code(5)
 
 
 def test_a_cluster_without_nodes_is_refused():

@@ -190,6 +190,8 @@ class Coordinator:
                     break
             unfinished = self.record.facts.cancel or self.record.facts.parked
             end = Done("unfinished", str(unfinished)) if unfinished else self.step("verify", tries=1)
+            if isinstance(end, Stop):
+                self.record.add(ev.Failed(step="verify", problem=end.problem), self.simulation.now())
         else:
             end = refused or Done("nothing")
             self.record.add(ev.Failed(step="readiness", problem=end.problem), self.simulation.now())  # type: ignore[union-attr]

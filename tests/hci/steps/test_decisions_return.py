@@ -156,6 +156,21 @@ def test_a_restart_that_is_late_says_what_is_missing(answer, title):
     assert decision.on_deadline.next_action
 
 
+@pytest.mark.parametrize(
+    ("state", "running", "patience"),
+    [
+        (PAUSED, ("ClusSvc", "TrustedInstaller"), 15 + 180),
+        (JOINING, ("ClusSvc", "TrustedInstaller"), 15),
+        (JOINING, ("ClusSvc",), 15),
+    ],
+)
+def test_servicing_after_a_restart_has_the_time_of_an_installation(state, running, patience):
+    answer = replace(BACK, services=tuple(map(service, running)))
+    decision = Restart(context(), ME, now).decide(ordered(answer, node=node(state)), NOW)
+    assert isinstance(decision, Wait)
+    assert decision.deadline == ORDER.ordered_at + minutes(patience)
+
+
 # --- resume --------------------------------------------------------------------------------------------------------------
 
 
@@ -277,6 +292,7 @@ OTHER_BUILD = replace(scan(), version=replace(scan().version, build=Build(20348,
         (verify(nodes=(node(DOWN), *others()), given_up=frozenset({ME})), "stop: HCI02 is Down"),
         (verify(nodes=(node(DOWN), *others()), tolerated=(ME,)), "done verified: all 2 nodes"),
         (verify(storage=RESYNCING), "wait: V1 is Warning"),
+        (verify(vms_failed=("VM1",)), "wait: have failed: VM1"),
         (verify(lock=lock("missing")), "act: take the run lock"),
         (verify(lock=lock("foreign")), "stop: Another coordinator"),
         (verify(scans={"HCI02": scan()}), "act: scan HCI0"),

@@ -103,6 +103,17 @@ def test_when_no_node_will_do_each_is_named_with_its_reason():
         read_from_witness(none)
 
 
+def test_a_node_that_denies_access_is_passed_over_and_named_when_no_other_will_do():
+    denied = CommandFailed([ErrorRecord("Access is denied", native_code=5)])
+    some = cluster()
+    some.shells["HCI01"].replies["Get-ClusterNode"] = denied
+    assert witness(some) == "HCI02"
+    none = cluster(HCI02="Down", HCI03="Down")
+    none.shells["HCI01"].replies["Get-ClusterNode"] = denied
+    with pytest.raises(CommandFailed):
+        read_from_witness(none)
+
+
 def test_a_refused_login_is_not_passed_over():
     some = cluster()
     some.shells["HCI01"].replies["Get-ClusterNode"] = AuthenticationRefused("no")
