@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
+from include.hci.cluster.cau import LockHolder
 from include.hci.cluster.nodes import ClusterGroup
 from include.hci.cluster.values import GroupState
 from include.hci.powershell.errors import (
@@ -20,7 +22,7 @@ from include.hci.powershell.errors import (
 )
 from include.hci.powershell.records import ErrorRecord
 from include.hci.steps.readings import Readings
-from include.hci.steps.readings_nodes import read_nodes
+from include.hci.steps.readings_nodes import NodeReadings, read_nodes
 from tests.hci.cluster.fakes import FakeCluster, FakeShell, obj
 from tests.hci.steps.facts import NOW, now
 
@@ -92,12 +94,23 @@ def test_each_subject_is_timed_over_all_nodes():
     assert readings.durations == {"memory": 7.0, "storage": 1.0}
 
 
-@pytest.mark.parametrize("error", [NodeUnreachable("down"), ConnectionLost("cut"), AuthenticationRefused("no")])
+@pytest.mark.parametrize("error", [NodeUnreachable("down"), AuthenticationRefused("no")])
 def test_a_node_that_does_not_answer_is_asked_once(error):
     silent = FakeShell({"Get-ItemProperty": error}, "HCI01")
     found = read_nodes(FakeCluster({"HCI01": silent}), ["HCI01"], (), Readings(now))
     assert found.unreachable == {"HCI01": error.detail}
     assert len(silent.sent) == 1
+
+
+def test_a_node_whose_connection_broke_is_asked_once_more_and_nothing_is_there_twice():
+    lost = FakeShell({"Get-ItemProperty": ConnectionLost("cut")}, "HCI01")
+    assert read_nodes(FakeCluster({"HCI01": lost}), ["HCI01"], (), Readings(now)).unreachable == {"HCI01": "cut"}
+    assert len(lost.sent) == 2
+
+    guid = UUID("77777777-7777-7777-7777-777777777777")
+    found = NodeReadings(holders=[LockHolder("HCI01", "MSFT_CAURun", guid), LockHolder("HCI02", "MSFT_CAURun", guid)])
+    found.forget("HCI01")
+    assert [holder.node for holder in found.holders] == ["HCI02"]
 
 
 @pytest.mark.parametrize(("kind", "missed"), [("VirtualMachine", {"virtual-machines", "media"}), ("FileServer", set())])
