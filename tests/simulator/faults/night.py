@@ -46,11 +46,11 @@ class Night:
         first = self.world.nodes[0].name
         await self.console.wait(timedelta(minutes=1))
         await self.look("before")
-        await self.search_by_task(node.name)
         for name in self._names:
             await self.attempt(name, "lock", self._take("MSFT_CAURun"))
         await self.attempt(node.name, "lock", self._take("MSFT_CAUNode"))
         await self.attempt(node.name, "scan", *self._method("ScanUpdates"))
+        await self.search_by_task(node.name)
         await self.attempt(first, "drain", cmd("Suspend-ClusterNode", Name=[node.name], Drain=True))
         await self.until(lambda: node.drain_status.name != "InProgress", timedelta(minutes=90))
         await self.console.wait(timedelta(minutes=4))
