@@ -10,6 +10,7 @@ from include.hci.report import events as ev
 from include.hci.report.build import report_of
 from include.hci.report.model import NodeReport, RunReport
 from include.hci.settings import RunOptions
+from include.hci.steps.decisions import Stop
 from include.simulator.faults.catalogue import catalogue
 from include.simulator.referee import judge
 from include.simulator.world.groups import GroupState
@@ -31,10 +32,15 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How a run ended: in one line, everything that its report says, and what the referee found that no fault brought about."""
+    """How a run ended: in one line, everything that its report says, and what the referee found that no fault brought about.
+
+    ``noticed`` are the checks that did not pass, ``longest_wait`` is that of the whole run.
+    """
 
     end: str
     text: str
+    noticed: frozenset[str]
+    longest_wait: timedelta
     violations: tuple[str, ...]
 
 
@@ -47,7 +53,7 @@ def play(fault: str, nodes: int = 4, after: float | None = None) -> Seen:
     """Return how a run over ``nodes`` nodes ends; the fault strikes ``after`` minutes, or when the catalogue says."""
     simulation = Simulation(demo_world(nodes), 1)
     options = RunOptions(max_failed_nodes=1)
-    run = Coordinator(simulation, options, patience=timedelta(minutes=5))
+    run = Coordinator(simulation, options, retries=options.max_retries_per_node, patience=timedelta(minutes=5))
     # A cluster is there before a run is begun on it.
     world = simulation.cluster.world
     world.inject(name_of(fault), **({} if after is None else {"after": after}))
@@ -61,7 +67,9 @@ def play(fault: str, nodes: int = 4, after: float | None = None) -> Seen:
     budget = 1 + (len(run.plan.tolerated) if run.plan else 0)
     found = judge(entries, report.to_json(), budget=budget, ended=True)
     violations = tuple(f"{each.invariant}: {each.sentence}" for each in found if not is_excused(each, entries))
-    return Seen(_end(run, report), _text(run, report), violations)
+    noticed = frozenset(check.id for check in report.checks if check.status in ("failed", "unknown"))
+    longest = max((wait.duration for wait in report.waits), default=timedelta(0))
+    return Seen(_end(run, report), _text(report), noticed, longest, violations)
 
 
 def _end(run: Coordinator, report: RunReport) -> str:
@@ -69,13 +77,20 @@ def _end(run: Coordinator, report: RunReport) -> str:
     if refused := [check.id for check in report.checks if check.refused]:
         parts.append(f"refused by {', '.join(refused)}")
     else:
-        stops = [
-            entry.step for entry in run.record.events() if isinstance(entry.event, ev.Failed) and entry.node is None
-        ]
-        parts += [f"stopped at {step}" for step in dict.fromkeys(stops)]
-        parts += _nodes(report)
+        nodes = _nodes(report)
+        parts += [f"stopped at {step}" for step in _stops(run, any(" failed at " in part for part in nodes))]
+        parts += nodes
     parts += _world(run, report)
     return "; ".join(parts)
+
+
+def _stops(run: Coordinator, a_node_failed: bool) -> list[str]:
+    """Return the steps at which the whole run was stopped; that what is missing is missing at the end, too, goes without saying."""
+    stops = [entry.step for entry in run.record.events() if isinstance(entry.event, ev.Failed) and entry.node is None]
+    if stops == ["readiness"]:
+        # The coordinator of the tests notes every refusal before the first node so.
+        stops = [name for name, node, decision in run.said if isinstance(decision, Stop) and name != "conclude"][-1:]
+    return [step for step in dict.fromkeys(stops) if step != "verify" or (len(stops) == 1 and not a_node_failed)]
 
 
 def _nodes(report: RunReport) -> list[str]:
@@ -109,5 +124,6 @@ def _world(run: Coordinator, report: RunReport) -> list[str]:
     return parts
 
 
-def _text(run: Coordinator, report: RunReport) -> str:
-    return re.sub(r"\\n|\\\\", " ", report.to_text())
+def _text(report: RunReport) -> str:
+    # As a person reads it, not as JSON spells it.
+    return re.sub(r"\\(.)", r"\1", report.to_text())

@@ -97,8 +97,14 @@ def _offered(scanned: Sequence[ev.Scanned]) -> tuple[ChosenUpdate | ExcludedUpda
 
 
 def _failure(own: Sequence[Entry]) -> ev.Failed | None:
-    found = _all(own, ev.Failed)
-    return found[-1] if found else None
+    """Return what made the node fail in its last turn: the first step that failed, as it failed last.
+
+    That it could not be resumed or resynced either is a consequence; what is left of it stands in the report as such.
+    """
+    turn = max((number for number, entry in enumerate(own) if isinstance(entry.event, ev.TurnGiven)), default=0)
+    found = _all(own[turn:], ev.Failed) or _all(own, ev.Failed)
+    same_step = [failure for failure in found if failure.step == found[0].step]
+    return same_step[-1] if same_step else None
 
 
 def _wanted(name: str, scanned: Sequence[ev.Scanned], planned: ev.Planned | None) -> bool | None:

@@ -39,9 +39,9 @@ class RestartFacts:
     """The node, its answer, and the order to restart that is still open, if any.
 
     ``install`` is read only while no order is open. ``quorum_reason``: why the cluster cannot do without the node's vote, read
-    where an order may follow. ``order`` is the last one that is open; ``orders``: how often this try of
-    the step has given one. ``restarts``: how often the node was restarted since this run paused it. ``custody`` is read before
-    an order is given again.
+    where an order may follow; ``unsafe_since``: since when this step has seen a virtual disk that forbids one. ``order`` is the
+    last one that is open; ``orders``: how often this try of the step has given one. ``restarts``: how often the node was
+    restarted since this run paused it. ``custody`` is read before an order is given again.
     """
 
     node: ClusterNode | None
@@ -53,6 +53,7 @@ class RestartFacts:
     manual_maintenance: bool = False
     in_maintenance: bool = False
     disks: tuple[VirtualDisk, ...] = field(default=())
+    unsafe_since: datetime | None = None
     custody: Custody | None = None
     quorum_reason: str = ""
     groups: tuple[ClusterGroup, ...] = ()
@@ -70,6 +71,7 @@ class Restart(NodeStep[RestartFacts]):
         self.install = Install(context, node, clock, self.work)
         # The install that follows a restart belongs to this step in the record.
         self.install.name = self.name
+        self._unsafe_since: datetime | None = None
         self._orders_before = len(open_orders(self.context.record, self.node))
 
     def observe(self, cluster: Cluster) -> RestartFacts:
@@ -95,6 +97,8 @@ class Restart(NodeStep[RestartFacts]):
             )
         version = get_windows_version(cluster.on(self.node))
         domains = get_fault_domains(shell) if version.needs_manual_maintenance else ()
+        disks = get_virtual_disks(shell)
+        self._unsafe_since = (self._unsafe_since or self._clock()) if any(map(_is_unsafe, disks)) else None
         may_order = self.work.scan is not None and self.work.scan.restart_pending
         return RestartFacts(
             node=node,
@@ -103,7 +107,8 @@ class Restart(NodeStep[RestartFacts]):
             install=self.install.facts_of(cluster, members, self._clock()),
             manual_maintenance=version.needs_manual_maintenance,
             in_maintenance=any(item.in_maintenance for item in domains if item.name.lower() == self.node.lower()),
-            disks=get_virtual_disks(shell),
+            disks=disks,
+            unsafe_since=self._unsafe_since,
             quorum_reason=self._quorum_reason(shell, members) if may_order else "",
             groups=members.groups,
         )
@@ -174,13 +179,25 @@ class Restart(NodeStep[RestartFacts]):
             )
         unsafe = [disk.describe() for disk in facts.disks if _is_unsafe(disk)]
         if unsafe:
-            return Wait(f"{self.node} is not restarted while {'; '.join(unsafe)}")
+            return self._wait_for_disks(facts, "; ".join(unsafe))
         if facts.quorum_reason:
             return Wait(f"{self.node} is not restarted: {facts.quorum_reason}")
         if facts.manual_maintenance and not facts.in_maintenance:
             return Act(EnterMaintenance(self.node), "on this version of Windows pausing does not protect the disks")
         why = "a restart is needed to finish what was installed, and no role runs on it"
         return Act(RestartNode(self.node, boot_time, why), why)
+
+    def _wait_for_disks(self, facts: RestartFacts, unsafe: str) -> Wait:
+        """Wait as long as for a repair that stands still: back in service the node helps the storage more."""
+        patience = timedelta(minutes=self.context.options.stuck_repair_minutes)
+        problem = Problem(
+            title=f"{self.node} was not restarted: {unsafe}.",
+            meaning="A restart could cost the data's last copy. What was installed still waits for it.",
+            next_action="Bring the virtual disk back, then start another run, which only restarts the node.",
+            retry_is_safe=False,
+        )
+        until = None if facts.unsafe_since is None else facts.unsafe_since + patience
+        return Wait(f"{self.node} is not restarted while {unsafe}", None, until, problem)
 
     def _watch(self, facts: RestartFacts, order: OpenRestart, now: datetime) -> Decision:
         name, answer = self.node, facts.answer

@@ -196,6 +196,24 @@ def test_what_the_run_noted_as_left_is_not_told_twice():
             "vm1 does not move",
         ),
         (
+            (
+                ev.Failed(step="restart", node="HCI03", problem=Problem(title="did not come back")),
+                ev.Failed(step="restart", node="HCI03", problem=Problem(title="still did not come back")),
+                ev.Failed(step="resume", node="HCI03", problem=Problem(title="could not be resumed")),
+            ),
+            "failed",
+            "still did not come back",
+        ),
+        (
+            (
+                ev.Failed(step="drain", node="HCI03", problem=Problem(title="an earlier turn")),
+                ev.TurnGiven(node="HCI03", position=3, total=4),
+                ev.Failed(step="resync", node="HCI03", problem=Problem(title="no bytes")),
+            ),
+            "failed",
+            "no bytes",
+        ),
+        (
             (ev.Pausing(node="HCI03"), ev.InstallStarted(node="HCI03", install_pass=1)),
             "failed",
             "The run ended while HCI03 was installing: how that ended is not known.",

@@ -171,6 +171,15 @@ def test_servicing_after_a_restart_has_the_time_of_an_installation(state, runnin
     assert decision.deadline == ORDER.ordered_at + minutes(patience)
 
 
+def test_a_node_is_given_up_when_a_disk_forbids_its_restart_for_as_long_as_a_repair_may_stand_still():
+    facts = calm(disks=(VirtualDisk("V1", "Unhealthy", ("Detached",)),), unsafe_since=NOW)
+    decision = Restart(context(), ME, now).decide(facts, NOW)
+    assert isinstance(decision, Wait)
+    assert decision.deadline == NOW + minutes(30)
+    assert decision.on_deadline is not None
+    assert decision.on_deadline.retry_is_safe is False
+
+
 # --- resume --------------------------------------------------------------------------------------------------------------
 
 
