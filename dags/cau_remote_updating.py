@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, get_parsing_context
 
+from include.hci.airflow.begun_settings import with_kept
 from include.hci.airflow.cau_remote import (
     ApprovePreviewOperator,
     CauReadinessOperator,
@@ -70,6 +71,6 @@ def cau_remote_updating(cluster: ClusterSettings) -> DAG:
 
 # Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
 wanted = get_parsing_context().dag_id
-for settings in load_fleet(fleet_path()).clusters.values():
+for settings in with_kept(load_fleet(fleet_path()).clusters.values(), wanted):
     if wanted in (None, cau_remote_dag_id(settings.slug)):
         globals()[cau_remote_dag_id(settings.slug)] = cau_remote_updating(settings)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, get_parsing_context, task_group
 
+from include.hci.airflow.begun_settings import with_kept
 from include.hci.airflow.late import warning_of
 from include.hci.airflow.names import OFFLINE_GROUP, offline_update_dag_id
 from include.hci.airflow.offline import (
@@ -93,14 +94,17 @@ def offline_update(cluster: ClusterSettings) -> DAG:
             ).expand(node=plan.output)
             for step, rule in (("stage", "all_success"), ("install_before", "all_success"), ("stop_vms", "none_failed"))
         )
+        # What concerns every server is done from the triggerer, which keeps its sessions: a worker would open one to each of them
+        # for its first look, while everything is down.
+        all_servers = {**cluster_step, "look_first": False}
         gate = OfflineStepOperator(
-            task_id="downtime_gate", step="downtime_gate", trigger_rule="none_failed", **cluster_step
+            task_id="downtime_gate", step="downtime_gate", trigger_rule="none_failed", **all_servers
         )
-        stop_cluster = OfflineStepOperator(task_id="stop_cluster", step="stop_cluster", **cluster_step)
+        stop_cluster = OfflineStepOperator(task_id="stop_cluster", step="stop_cluster", **all_servers)
         servers = update_offline.expand(node=plan.output)
         # Whatever has failed or was skipped before, what is down is brought back.
         start_cluster, start_vms, verify = (
-            OfflineStepOperator(task_id=step, step=step, trigger_rule="all_done", **cluster_step)
+            OfflineStepOperator(task_id=step, step=step, trigger_rule="all_done", **all_servers)
             for step in ("start_cluster", "start_vms", "verify")
         )
         report = ReportOperator(task_id="report", trigger_rule="all_done", **cluster_step)
@@ -115,6 +119,6 @@ def offline_update(cluster: ClusterSettings) -> DAG:
 
 # Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
 wanted = get_parsing_context().dag_id
-for settings in load_fleet(fleet_path()).rolling:
+for settings in with_kept(load_fleet(fleet_path()).rolling, wanted):
     if wanted in (None, offline_update_dag_id(settings.slug)):
         globals()[offline_update_dag_id(settings.slug)] = offline_update(settings)

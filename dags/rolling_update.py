@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, get_parsing_context, task_group
 
 from include.hci.airflow.approval import ApprovePlanOperator
+from include.hci.airflow.begun_settings import with_kept
 from include.hci.airflow.late import warning_of
 from include.hci.airflow.names import NODE_GROUP, rolling_update_dag_id
 from include.hci.airflow.operators import NodeStepOperator, StepOperator
@@ -48,10 +49,11 @@ def rolling_update(cluster: ClusterSettings) -> DAG:
     @task_group(group_id=NODE_GROUP, tooltip="One server's turn")
     def update_node(node: str) -> None:
         turn = NodeStepOperator(task_id="turn", step="turn", node=node, trigger_rule="all_done", **node_step)
-        # The three that work on the server look at the record first: when the turn was skipped, they say why as well.
+        # The three that work on the server look at the record first: when the turn was skipped, they say why as well. At the
+        # cluster they look in the triggerer, which keeps its sessions: a worker would open one to each server for a single look.
         drain, install, restart = (
             NodeStepOperator(
-                task_id=step, step=step, node=node, trigger_rule="none_failed", look_first=step == "drain", **node_step
+                task_id=step, step=step, node=node, trigger_rule="none_failed", look_first=False, **node_step
             )
             for step in ("drain", "install", "restart")
         )
@@ -67,8 +69,9 @@ def rolling_update(cluster: ClusterSettings) -> DAG:
         schedule=timetable_of(cluster),
         catchup=False,
         max_active_runs=1,
-        # No backfill: an update of last month cannot be made up for, and each of its runs would begin at once.
-        allowed_run_types=["scheduled", "manual"],
+        # No backfill: an update of last month cannot be made up for, and each of its runs would begin at once. A feature update
+        # lets it run in between (operator_triggered).
+        allowed_run_types=["scheduled", "manual", "operator_triggered"],
         params=run_params(cluster),
         deadline=warning_of(cluster),
         tags=["cluster update", *cluster.tags],
@@ -99,6 +102,6 @@ def rolling_update(cluster: ClusterSettings) -> DAG:
 
 # Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
 wanted = get_parsing_context().dag_id
-for settings in load_fleet(fleet_path()).rolling:
+for settings in with_kept(load_fleet(fleet_path()).rolling, wanted):
     if wanted in (None, rolling_update_dag_id(settings.slug)):
         globals()[rolling_update_dag_id(settings.slug)] = rolling_update(settings)

@@ -55,20 +55,12 @@ class AirflowApi:
             raise DemoRefused(f"{error}\n{details or 'Airflow reports no import error.'}") from error
 
     def unpause(self, dag_id: str) -> None:
-        """Let runs of the DAG start; tried again while SQLite is locked by whoever parses the DAGs."""
-        for _ in range(5):
-            try:
-                self._send("PATCH", f"/dags/{dag_id}", {"is_paused": False})
-                return
-            except DemoRefused as error:
-                if "status 500" not in str(error):
-                    raise
-                time.sleep(2)
-        self._send("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+        """Let runs of the DAG start."""
+        self._send_patiently("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
         """Start a run and return its id."""
-        answer = self._send("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
+        answer = self._send_patiently("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
         return str(answer["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
@@ -134,6 +126,17 @@ class AirflowApi:
             raise DemoRefused(f"Airflow refused {method} {path} with status {answer.status_code}: {answer.text}")
         result: dict[str, Any] = answer.json()
         return result
+
+    def _send_patiently(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send it; tried again while SQLite is locked by whoever parses the DAGs, which is known before anything is done."""
+        for _ in range(5):
+            try:
+                return self._send(method, path, body)
+            except DemoRefused as error:
+                if "status 500" not in str(error):
+                    raise
+                time.sleep(2)
+        return self._send(method, path, body)
 
     def _pages(self, path: str, key: str) -> Iterator[dict[str, Any]]:
         offset = 0

@@ -108,6 +108,8 @@ def airflow_environment(
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "8",
+        # At the start: tasks begin as forks of the scheduler's workers, with what plugins/preload.py has imported.
+        "CORE__LAZY_LOAD_PLUGINS": "False",
         "CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{ports.ui}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
@@ -121,6 +123,8 @@ def airflow_environment(
         "API_AUTH__JWT_SECRET": secrets.token_hex(32),
         # A scheduler pass every quarter second instead of every second: the one setting that makes a graph feel quick.
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+        # Tasks that died with their scheduler begin again half a minute later instead of five: a cluster may be down.
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         # A worker must outlive a busy API server: the default gives up after three missed beats.
         "WORKERS__MAX_FAILED_HEARTBEATS": "60",

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.simulator import cli_own_commands
+from include.simulator import cli_machines, cli_own_commands
 from include.simulator.clock import RealTimeClock
 from include.simulator.cluster import DEFAULT_START, SimulatedCluster, make_cluster
 from include.simulator.cluster_server import HTTPS_OFFSET, ClusterServer, ServerSettings
@@ -81,6 +81,7 @@ def add_parser(commands: SubParsers) -> None:
         metavar="NAME=COMMAND,...",
         help="add a no-language session configuration; NAME=@FILE reads one command a line",
     )
+    cli_machines.add_options(parser)
     cli_own_commands.add_options(parser)
     parser.add_argument(
         "--fault",
@@ -143,7 +144,7 @@ def _cluster(options: argparse.Namespace) -> SimulatedCluster:
         spec = demo_world(
             options.nodes, options.os, cluster=options.cluster, prefix=options.prefix, vms_per_node=options.vms
         )
-        spec = replace(spec, variants=frozenset(options.variant))
+        spec = cli_machines.furnished(replace(spec, variants=frozenset(options.variant)), options)
         clock = RealTimeClock(options.start, options.speed)
     except (KeyError, ValueError) as reason:
         raise CannotServe(str(reason.args[0])) from reason

@@ -66,8 +66,9 @@ class SimulatedCluster:
         """Journal what the operator allows from now on, for the referee; ValueError where nobody could make sense of it.
 
         Kinds: window {opens, closes}, blackout {begins, ends} (datetimes or ISO 8601 in simulated time), budget {nodes_out},
-        approval {plan_hash}, permission {what: functional-level, pool-version, vm-power,
-        restart-with-roles, cluster-stop or cau-role}.
+        approval {plan_hash}, permission {what: functional-level, pool-version, vm-power, vm-version,
+        restart-with-roles, cluster-stop, cau-role, remote-management or preview-channel}, restart {nodes: names or "all"}:
+        each of them once.
         """
         self.world.advance()
         written = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in detail.items()}

@@ -91,7 +91,8 @@ class SimError:
     """An error record before it is written to the wire.
 
     ``exception_types`` run from the most to the least derived exception class. ``category`` is a name of the ErrorCategory
-    enumeration such as ``ObjectNotFound``.
+    enumeration such as ``ObjectNotFound``. ``code_inside``: its codes belong to an exception inside the exception, of which
+    remoting sends nothing but the text.
     """
 
     message: str
@@ -105,6 +106,7 @@ class SimError:
     hresult: int = -2146233087
     native_error_code: int | None = None
     properties: Mapping[str, object] = field(default_factory=dict)
+    code_inside: bool = False
 
 
 class TerminatingError(Exception):

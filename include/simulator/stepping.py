@@ -138,6 +138,10 @@ class Interruptible:
         while True:
             try:
                 yield self._waiting
+            except GeneratorExit:
+                # Nobody waits any more: both are thrown away together, the inner one perhaps before.
+                self._work.close()
+                raise
             except BaseException as error:
                 with contextlib.suppress(StopIteration):
                     self._work.throw(error)

@@ -35,6 +35,7 @@ def test_the_shipped_fleet_gives_the_demo_dag_and_no_error(monkeypatch):
     assert bag.import_errors == {}
     assert set(bag.dags) == {
         "rolling_update__demo",
+        "feature_update__demo",
         "offline_update__demo",
         "make_safe__demo",
         "updating_run_status__demo",
@@ -103,6 +104,7 @@ def test_a_broken_cluster_hurts_only_itself(monkeypatch, tmp_path):
     bag = load(monkeypatch, fleet)
     assert set(bag.dags) == {
         "rolling_update__good",
+        "feature_update__good",
         "offline_update__good",
         "make_safe__good",
         "updating_run_status__good",
@@ -164,7 +166,7 @@ def test_a_cadence_is_loaded_stored_and_asked_for_the_next_run(monkeypatch, tmp_
 def test_an_update_cannot_be_backfilled(monkeypatch):
     dag = load(monkeypatch).dags["rolling_update__demo"]
     stored = DagSerialization.from_dict(DagSerialization.to_dict(dag))
-    assert set(stored.allowed_run_types) == {"scheduled", "manual"}
+    assert set(stored.allowed_run_types) == {"scheduled", "manual", "operator_triggered"}
     session = SimpleNamespace(scalar=lambda query: SimpleNamespace(dag=stored))
     monkeypatch.setattr(type(stored.timetable), "periodic", True)  # a DAG without a schedule has no backfill anyway
     day = datetime(2026, 11, 1, tzinfo=UTC)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -37,7 +39,10 @@ ENDED = ("success", "failed")
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster of the stack's fleet: its nodes are called ``<prefix>01`` and so on, its ports follow ``port``."""
+    """A cluster of the stack's fleet: its nodes are called ``<prefix>01`` and so on, its ports follow ``port``.
+
+    ``passes_credentials``: the connection of its management host logs on by CredSSP, which the simulated host has to accept.
+    """
 
     name: str
     nodes: int
@@ -45,6 +50,11 @@ class Cluster:
     port: int
     options: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    passes_credentials: bool = False
+
+    @property
+    def management(self) -> str:
+        return f"{self.name}_mgmt"
 
     @property
     def node_names(self) -> list[str]:
@@ -57,13 +67,13 @@ class Cluster:
     def connections(self) -> dict[str, int]:
         """Return the port behind each connection id."""
         found = {f"{self.name}_{node.lower()}": self.port + index for index, node in enumerate(self.node_names)}
-        return {**found, f"{self.name}_mgmt": self.port + self.nodes}
+        return {**found, self.management: self.port + self.nodes}
 
     def entry(self) -> dict[str, Any]:
         """Return the cluster as the fleet file has it."""
         return {
             "nodes": [{"name": node, "connection": f"{self.name}_{node.lower()}"} for node in self.node_names],
-            "management_host": {"connection": f"{self.name}_mgmt"},
+            "management_host": {"connection": self.management},
             "profile_overrides": {**PATIENCE, **self.options},
             "pacing": {"first_check_seconds": 1, "poll_seconds": 1},
             **self.extra,
@@ -88,9 +98,10 @@ class StackPlace(Place):
 class World:
     """A running simulated cluster with its journal and control port."""
 
-    def __init__(self, cluster: Cluster, journal: Path, processes: Processes) -> None:
+    def __init__(self, cluster: Cluster, journal: Path, processes: Processes, speed: float) -> None:
         self.cluster = cluster
         self.journal = journal
+        self.speed = speed
         self._processes = processes
         self._session = requests.Session()
         self._session.trust_env = False
@@ -107,6 +118,11 @@ class World:
         """Return the journal's entries of these kinds."""
         lines = (json.loads(line) for line in self.journal.read_text().splitlines() if line.endswith("}"))
         return [line for line in lines if line["op"] in ops]
+
+    def real(self, moment: str) -> datetime:
+        """Return when it really was that the world's clock showed ``moment``, a time of the journal."""
+        now, real = datetime.fromisoformat(self.state()["time"]), datetime.now(UTC)
+        return real - (now - datetime.fromisoformat(moment)) / self.speed
 
     def commands(self, name: str) -> list[dict[str, Any]]:
         """Return the parameters with which the command was given, in order."""
@@ -193,7 +209,7 @@ class Stack:
             wait_for(is_ready, 60)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{tail(log)}") from error
-        return World(cluster, journal, self.processes)
+        return World(cluster, journal, self.processes, speed)
 
     def begin(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run and return its id."""
@@ -284,6 +300,8 @@ def running_stack(folder: Path, clusters: Sequence[Cluster], ui: int) -> Iterato
     ports = Ports(ui, ui + 10)
     environment = airflow_environment(place, ports, CLUSTER_LOGIN) | _connections(clusters)
     environment["HCI_FLEET_FILE"] = str(fleet)
+    # Nobody changes a DAG here, and reading those of many clusters again and again costs more than their tasks.
+    environment["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "900"
     login = write_login(place)
     try:
         processes.run("db-migrate", ["airflow", "db", "migrate"], environment, seconds=180)
@@ -300,15 +318,19 @@ def _connections(clusters: Sequence[Cluster]) -> dict[str, str]:
     extra = {"ssl": False, "auth": "ntlm", "encryption": "always"}
     base = {"conn_type": "psrp", "host": "127.0.0.1", "login": CLUSTER_LOGIN.user, "password": CLUSTER_LOGIN.password}
     ports = {name: port for cluster in clusters for name, port in cluster.connections().items()}
+    delegating = {cluster.management for cluster in clusters if cluster.passes_credentials}
+    extras = {name: {**extra, "auth": "credssp"} if name in delegating else extra for name in ports}
     return {
-        f"AIRFLOW_CONN_{name.upper()}": json.dumps({**base, "port": port, "extra": extra})
+        f"AIRFLOW_CONN_{name.upper()}": json.dumps({**base, "port": port, "extra": extras[name]})
         for name, port in ports.items()
     }
 
 
 def free_base(count: int) -> int:
-    """Return the first of ``count`` free ports in a row."""
-    for base in range(31000, 60000, 200):
+    """Return the first of ``count`` free ports in a row; not where another test run that has just begun looks first."""
+    bases = range(30200, 32600, 200)  # below those that Linux gives to outgoing connections
+    first = os.getpid() % len(bases)
+    for base in (*bases[first:], *bases[:first]):
         if all(is_free(base + offset) for offset in range(count)):
             return base
     raise RuntimeError("No free ports were found.")

@@ -27,6 +27,7 @@ _ROW = re.compile(r"^\| \[`(?P<id>[^`]+)`\].*\| (?P<seen>[^|]+) \|$", re.MULTILI
 _THEMES = {
     "coordination": "Others at work",
     "drain": "Draining and bringing home",
+    "feature": "Feature updates",
     "membership": "Nodes and quorum",
     "privilege": "Rights and guards",
     "restart": "Restarts",

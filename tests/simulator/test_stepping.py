@@ -88,6 +88,23 @@ def test_an_interrupted_coroutine_ends_at_once_whatever_it_waits_for():
     assert story.told == ["nap 0", "cancelled"]
 
 
+@pytest.mark.parametrize("inner_first", [True, False])
+def test_what_nobody_waits_for_any_more_is_thrown_away_in_any_order(inner_first):
+    story = Story(SteppedClock(START))
+    work = story.tell()
+    inner = Interruptible(work)
+
+    async def outer() -> None:
+        if not inner.begin():
+            await inner
+
+    waiting = outer()
+    waiting.send(None)
+    for each in (work, waiting) if inner_first else (waiting, work):
+        each.close()
+    assert story.told == ["nap 0"]
+
+
 async def test_the_same_interruption_works_in_an_event_loop():
     told: list[str] = []
 

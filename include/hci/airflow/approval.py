@@ -59,10 +59,21 @@ class ApprovePlanOperator(HITLOperator):
         if (answer := record.last(ev.Approved)) is not None and answer.event.plan_id == identity:
             # Airflow may try this task again after the answer: it is not asked for twice.
             return self._answered(answer.event)
-        self.body = self.body_of(settings, record, options, identity)
+        return self.ask(context, options, self.body_of(settings, record, options, identity))
+
+    def ask(self, context: Any, options: RunOptions, body: str) -> Any:
+        """Ask what ``body`` says of those who may answer by ``options``, and wait."""
+        self.body = body
         self.response_timeout = timedelta(minutes=options.approval_timeout_minutes)
         self.assigned_users = [{"id": name, "name": name} for name in options.approvers] or None
         return super().execute(context)
+
+    def answer_of(self, context: Any, event: dict[str, Any]) -> tuple[str, bool, str]:
+        """Return who answered, whether it is a yes, and the comment."""
+        answer = super().execute_complete(context, event)
+        by = _who(answer.get("responded_by_user"))
+        accepted = by != NOBODY and answer["chosen_options"] == [YES]
+        return by, accepted, str((answer.get("params_input") or {}).get("comment") or "")
 
     def options_of(self, settings: ClusterSettings, context: Any) -> RunOptions:
         """Return the run's options."""
@@ -87,14 +98,8 @@ class ApprovePlanOperator(HITLOperator):
         settings = cluster_settings(self.cluster)
         record = open_record(settings.slug, context["run_id"])
         identity = self.identity_of(record, self.options_of(settings, context))
-        answer = super().execute_complete(context, event)
-        by = _who(answer.get("responded_by_user"))
-        approved = ev.Approved(
-            by=by,
-            accepted=by != NOBODY and answer["chosen_options"] == [YES],
-            comment=str((answer.get("params_input") or {}).get("comment") or ""),
-            plan_id=identity,
-        )
+        by, accepted, comment = self.answer_of(context, event)
+        approved = ev.Approved(by=by, accepted=accepted, comment=comment, plan_id=identity)
         record.add(approved, now())
         return self._answered(approved)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.hci.airflow.begun_runs import BegunRun, note_begun
+from include.hci.airflow.begun_settings import keep_settings
 from include.hci.airflow.names import run_type_name
 from include.hci.airflow.open_runs import OpenRun, mark_open
 from include.hci.airflow.work import now
@@ -40,6 +41,7 @@ def begin_run(
     )
     # Before anything else: a run that dies is found by this.
     mark_open(settings.slug, OpenRun(context["run_id"], dag_id))
+    keep_settings(settings)
     begun = now()
     record.add(started, begun)
     note_begun(settings.slug, BegunRun(context["run_id"], dag_id), begun)

@@ -13,7 +13,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import cluster_settings, now
 from include.hci.policy.deadlines import run_deadlines
-from include.hci.powershell.threads import remoting_threads
+from include.hci.powershell.threads import short_threads
 from include.hci.report import events as ev
 from include.hci.report.record import RunRecord
 from include.hci.settings import ClusterSettings, RunOptions
@@ -38,7 +38,7 @@ async def warn_late_run(cluster: str, context: Mapping[str, Any]) -> str:
     has ended needs no warning.
     """
     run = context["dag_run"]
-    return await remoting_threads().run(_warn, cluster, str(run["dag_run_id"]), _moment(run.get("queued_at")))
+    return await short_threads().run(_warn, cluster, str(run["dag_run_id"]), _moment(run.get("queued_at")))
 
 
 def _warn(cluster: str, run_id: str, queued_at: datetime | None) -> str:

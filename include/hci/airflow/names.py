@@ -6,8 +6,9 @@ ROLLING_UPDATE = "rolling_update__"
 OFFLINE_UPDATE = "offline_update__"
 CAU_REMOTE = "cau_remote_updating__"
 CAU_SELF = "cau_self_updating__"
+FEATURE_UPDATE = "feature_update__"
 #: The DAGs whose runs have a record and a report.
-UPDATES = (ROLLING_UPDATE, CAU_REMOTE, CAU_SELF, OFFLINE_UPDATE)
+UPDATES = (ROLLING_UPDATE, CAU_REMOTE, CAU_SELF, OFFLINE_UPDATE, FEATURE_UPDATE)
 MAKE_SAFE = "make_safe__"
 UPDATING_STATUS = "updating_run_status__"
 NODE_GROUP = "update_node"
@@ -32,6 +33,11 @@ def cau_remote_dag_id(slug: str) -> str:
 def cau_self_dag_id(slug: str) -> str:
     """Return the id of the DAG that looks after CAU's self-updating role on the cluster with this slug."""
     return f"{CAU_SELF}{slug}"
+
+
+def feature_update_dag_id(slug: str) -> str:
+    """Return the id of the DAG that brings the cluster with this slug to its next version."""
+    return f"{FEATURE_UPDATE}{slug}"
 
 
 def cluster_slug(dag_id: str) -> str | None:

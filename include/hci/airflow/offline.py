@@ -23,6 +23,7 @@ from include.hci.report.offline_events import OfflinePlanned
 from include.hci.report.record import RunRecord
 from include.hci.settings import ClusterSettings, RunOptions
 from include.hci.settings.offline import OfflineRequest
+from include.hci.settings.problems import SettingsError, SettingsProblem
 from include.hci.steps.context import StepContext
 from include.hci.steps.offline_admission import admit_offline
 from include.hci.steps.offline_plan import offline_hash, offline_plan, plan_offline
@@ -40,6 +41,7 @@ _NOT_HERE = frozenset(
         "plan_only",
         "require_approval",
         "resync_timeout_minutes",
+        "restart_nodes",
         "stage_only",
         "stuck_repair_minutes",
     }
@@ -71,6 +73,9 @@ class OfflineReadinessOperator(ReadinessOperator):
         """Put the run on record with what was asked for, then check; raises SettingsError for a parameter that is wrong."""
         settings = cluster_settings(self.cluster)
         options, record = run_options(settings, context), open_record(settings.slug, context["run_id"])
+        if options.restart_nodes:
+            why = "has no effect on an offline update, which restarts what asks for it: use a rolling update."
+            raise SettingsError([SettingsProblem("run parameters", None, "restart_nodes", settings.name, why)])
         request = OfflineRequest.from_parameters(dict(context["params"])).to_json()
         begin_run(context, self.dag_id, settings, options, record, kind="offline-update", request=request)
         return super().execute(context)

@@ -11,9 +11,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from include.hci.airflow.admission import Admission, admit, admit_cluster_step, missing_approval
 from include.hci.airflow.events import Ended, end_of, is_from, parse
 from include.hci.airflow.log_text import END, after_stop, closing, first_look, opening, problem_lines
+from include.hci.airflow.retry import attempt_of
 from include.hci.airflow.storage import REPORT_PAGE, open_record, run_address
 from include.hci.airflow.triggers import StepTrigger
-from include.hci.airflow.work import StepWork, cluster_settings, now, read_plan
+from include.hci.airflow.work import StepWork, now, read_plan, settings_for
 from include.hci.policy.plan_hash import plan_hash
 from include.hci.report import events as ev
 from include.hci.report.record import RunRecord
@@ -48,7 +49,7 @@ class StepOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Do the step; returns what it found out. Raises what Airflow takes for skipped, failed or deferred."""
-        settings = cluster_settings(self.cluster)
+        settings = settings_for(self.step, self.cluster)
         run_id = self.run_of(context)
         record = open_record(settings.slug, run_id)
         options = self.options_of(settings, context)
@@ -124,7 +125,7 @@ class StepOperator(BaseOperator):
         """Take over from the trigger; what another task's trigger said sends this one back to wait for its own."""
         # What a triggerer that died had begun to fold would swallow everything that follows.
         self.say((END,))
-        settings = cluster_settings(self.cluster)
+        settings = settings_for(self.step, self.cluster)
         run_id = self.run_of(context)
         if not is_from(event, (settings.name, run_id, self.step, self.node)):
             self.log.warning("This is the answer of another task; the step goes on: %s", dict(event))
@@ -133,7 +134,7 @@ class StepOperator(BaseOperator):
 
     def ended(self, context: Mapping[str, Any], end: Ended) -> Any:
         """Turn a step's end into the task's."""
-        record = open_record(cluster_settings(self.cluster).slug, self.run_of(context))
+        record = open_record(settings_for(self.step, self.cluster).slug, self.run_of(context))
         if end.status == "skipped":
             self.say((f"Left out: {end.why}",))
             self.skip(record, end.why)
@@ -151,7 +152,8 @@ class StepOperator(BaseOperator):
     def stopped(self, context: Mapping[str, Any], record: RunRecord, problem: Problem) -> NoReturn:
         """Fail this try; a failure that is not to be tried again is the node's, or the run's, and goes on record."""
         text = show_problem(problem)
-        tries = context["ti"].try_number
+        ti = context["ti"]
+        tries = attempt_of(ti.try_number, ti.max_tries, int(self.retries or 0))
         allowed = self.retries_allowed(context)
         last = problem.retry_is_safe is False or tries > allowed
         for line in (*problem_lines(problem), after_stop(self.node, tries, allowed, self.retry_delay, final=last)):

@@ -7,7 +7,8 @@ from typing import Any, get_args
 from airflow.sdk import Param
 
 from include.hci.report.events import PausePoint
-from include.hci.settings import ClusterSettings, RunOptions, UpdatingRunProfile
+from include.hci.settings import ClusterSettings, RunOptions
+from include.hci.settings.node_choice import ALL_NODES
 
 CAU = "Updating run (CAU's options)"
 PAUSE_POINTS = get_args(PausePoint)
@@ -36,6 +37,7 @@ _FORM: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("accepted_warnings", CHECKS, {"type": "array", "items": {"type": "string"}}),
     ("plan_only", SCOPE, {"type": "boolean"}),
     ("stage_only", SCOPE, {"type": "boolean"}),
+    ("restart_nodes", SCOPE, {"type": "array"}),
     ("require_approval", OPERATOR, {"type": "boolean"}),
     ("approvers", OPERATOR, {"type": "array", "items": {"type": "string"}}),
     ("approval_timeout_minutes", OPERATOR, {"type": "integer", "minimum": 1}),
@@ -60,5 +62,9 @@ def _param(cluster: ClusterSettings, name: str, section: str, schema: dict[str, 
     if name == "node_order":
         schema["items"] = {"type": "string", "enum": list(cluster.node_names)}
         schema["examples"] = list(cluster.node_names)
-    description = UpdatingRunProfile.model_fields[name].description
+    if name == "restart_nodes":
+        # A form knows no "list or word": all nodes are the word alone in the list.
+        choices = [ALL_NODES, *cluster.node_names]
+        schema |= {"items": {"type": "string", "enum": choices}, "examples": choices}
+    description = RunOptions.model_fields[name].description
     return Param(default, title=name, section=section, description_md=description, **schema)

@@ -11,6 +11,14 @@ from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 CEILING = 64
 
 
+def attempt_of(try_number: int, max_tries: int, retries: int) -> int:
+    """Return which attempt (from 1) a task is at since it was last cleared.
+
+    Airflow counts ``try_number`` on through every clearing and lays ``retries`` on top of what it was then: ``max_tries``.
+    """
+    return try_number - max(0, max_tries - retries)
+
+
 class RetriesPerNode(RetryPolicy):
     """Tries a failed step again until the run's ``max_retries_per_node`` is used up; never when trying again cannot help."""
 
@@ -22,10 +30,11 @@ class RetriesPerNode(RetryPolicy):
     ) -> RetryDecision:
         """Return the decision for the attempt ``try_number`` (from 1) that ended with ``exception``."""
         allowed = int((context or {}).get("params", {}).get("max_retries_per_node", 3))
-        if try_number > allowed:
+        attempt = attempt_of(try_number, max_tries, CEILING)
+        if attempt > allowed:
             return RetryDecision.fail(reason=f"max_retries_per_node={allowed} is used up")
         return RetryDecision.retry(
-            delay=timedelta(seconds=self.delay_seconds), reason=f"attempt {try_number} of {allowed + 1} failed"
+            delay=timedelta(seconds=self.delay_seconds), reason=f"attempt {attempt} of {allowed + 1} failed"
         )
 
     def serialize(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from include.hci.airflow.open_runs import close_run
 from include.hci.airflow.operators import StepOperator, following, run_options
 from include.hci.airflow.schedule import missed_window
 from include.hci.airflow.storage import REPORT_PAGE, open_record, run_address
-from include.hci.airflow.work import cluster_settings, keep_plan, now, open_cluster, read_plan
+from include.hci.airflow.work import cluster_settings, keep_plan, now, open_cluster, read_plan, settings_for
 from include.hci.policy.plan import Plan
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.report import events as ev
@@ -29,7 +29,8 @@ from include.hci.report.model import RunReport
 from include.hci.report.record import RunRecord
 from include.hci.report.updates_csv import updates_csv
 from include.hci.report.values import Problem
-from include.hci.settings import ClusterSettings
+from include.hci.settings import ClusterSettings, RunOptions
+from include.hci.settings.problems import SettingsError
 from include.hci.steps.context import StepContext
 from include.hci.steps.planning import plan_run
 
@@ -94,8 +95,7 @@ class PlanOperator(BaseOperator):
             keep_plan(record, plan)
         self.log.info("The plan of %s, one server after the other:", settings.name)
         for node in plan.nodes:
-            work = f"{len(node.updates)} updates" if node.has_work else node.skip or "nothing to install"
-            self.log.info("%s: %s", node.name, work)
+            self.log.info("%s: %s", node.name, node.work)
         if not any(node.has_work for node in plan.nodes):
             raise AirflowSkipException("No node has anything to install and none waits for a restart.")
         if run_options(settings, context).plan_only:
@@ -152,9 +152,20 @@ class ConcludeOperator(StepOperator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(step="conclude", **kwargs)
 
+    def options_of(self, settings: ClusterSettings, context: Mapping[str, Any]) -> RunOptions:
+        """Return the run's options; where the fleet file has made them wrong since, those it began with: it has to end."""
+        try:
+            return super().options_of(settings, context)
+        except SettingsError as error:
+            started = open_record(settings.slug, self.run_of(context)).last(ev.RunStarted)
+            if started is None:
+                raise
+            self.log.warning("The run ends with the options it began with: %s", error)
+            return RunOptions.from_json(started.event.options)
+
     def ended(self, context: Mapping[str, Any], end: Ended) -> str:
         """Write the report; raises unless everything that was planned was done."""
-        settings = cluster_settings(self.cluster)
+        settings = settings_for(self.step, self.cluster)
         record = open_record(settings.slug, self.run_of(context))
         if end.status == "stopped":
             self._give_up(context, settings, record, end)

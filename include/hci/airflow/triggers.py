@@ -12,14 +12,19 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from include.hci.airflow.events import addressed, finished, skipped, unexpected
 from include.hci.airflow.log_text import END, StepLog
 from include.hci.airflow.progress import describe, publish, under_way
-from include.hci.airflow.turn import Turn, TurnVerdict, group_states, verdict
+from include.hci.airflow.shared import Answers, Keepers
+from include.hci.airflow.turn import GroupStates, Turn, TurnVerdict, group_states, verdict
 from include.hci.airflow.work import StepWork
-from include.hci.powershell.threads import remoting_threads
+from include.hci.powershell.threads import remoting_threads, short_threads
 from include.hci.steps.decisions import Decision, Done, Stop
 
 #: How often the run's lock is touched: after so many polls, and every ten minutes at the latest (it lasts an hour).
 LOCK_POLLS = 5
 LOCK_SECONDS = 600.0
+#: For which part of a poll what one waiting trigger was told of the task states holds for the others as well.
+STATES_HOLD = 0.5
+_KEEPERS = Keepers()
+_STATES: Answers[tuple[GroupStates, tuple[str, ...]]] = Answers()
 
 
 class StepTrigger(BaseTrigger):
@@ -84,18 +89,17 @@ class StepTrigger(BaseTrigger):
     async def _work(self) -> TriggerEvent:
         """Run the step to its end, or until a person has ended the task."""
         work = await StepWork.open_async(self.step, self.cluster, self.run_id, self.options, self.node, self.deadline)
-        keeper = asyncio.create_task(self._keep_lock(work))
-        try:
+        pause = min(LOCK_SECONDS, LOCK_POLLS * self.poll_seconds)
+        # The lock is the run's: fifteen nodes that wait for their turn need not all keep it alive on all of them.
+        with _KEEPERS.keeping((self.cluster, self.run_id), lambda: short_threads().run(work.keep_lock), pause):
             refusal = await self._wait_for_turn(work)
             return refusal or await self._run_step(work)
-        finally:
-            keeper.cancel()
 
     async def _wait_for_turn(self, work: StepWork) -> TriggerEvent | None:
         """Return when it is the node's turn; with an event when it will not have one."""
-        said = ""
+        said = shown = ""
         while self.group_id is not None:
-            answer = await remoting_threads().run(self._turn, work)
+            answer = await self._turn(work)
             if answer.turn is Turn.STOP:
                 return skipped(answer.why)
             if answer.turn is Turn.GO:
@@ -105,7 +109,9 @@ class StepTrigger(BaseTrigger):
             if (who := answer.why.partition(":")[0]) != said:
                 said = who
                 self._say((f"Waits for its turn: {who}.",))
-            await publish(self.task_instance, {"step": self.step, "text": f"waits for its turn: {answer.why}"})
+            if answer.why != shown:
+                shown = answer.why
+                await publish(self.task_instance, {"step": self.step, "text": f"waits for its turn: {shown}"})
             await asyncio.sleep(self.poll_seconds)
         return None
 
@@ -153,23 +159,25 @@ class StepTrigger(BaseTrigger):
                 self.task_instance, {"step": self.step, **under_way(work.acting(), started, datetime.now(UTC))}
             )
 
-    async def _keep_lock(self, work: StepWork) -> None:
-        """Keep the run's lock from expiring for as long as this step takes, a command that lasts for hours included."""
-        while True:
-            await asyncio.sleep(min(LOCK_SECONDS, LOCK_POLLS * self.poll_seconds))
-            try:
-                await remoting_threads().run(work.keep_lock)
-            except Exception as error:
-                self.log.debug("The run lock could not be touched: %s", error)
+    async def _turn(self, work: StepWork) -> TurnVerdict:
+        """Return whether it is the node's turn; only from fresh task states that it is, or that it never will be."""
+        instance: Any = self.task_instance
+        key = (instance.dag_id, instance.run_id, self.group_id)
+        index: int = instance.map_index
+        for max_age in (STATES_HOLD * self.poll_seconds, 0.0):
+            known, is_fresh = await _STATES.ask(key, lambda: short_threads().run(self._states, work), max_age)
+            states, failed = known
+            answer = verdict(states, index, work.order, failed, work.max_failed_nodes, work.broken_nodes)
+            if is_fresh or answer.turn is Turn.WAIT:
+                break
+        return answer
 
-    def _turn(self, work: StepWork) -> TurnVerdict:
+    def _states(self, work: StepWork) -> tuple[GroupStates, tuple[str, ...]]:
+        """Return the task states of the group, and the nodes that the record calls failed."""
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
         instance: Any = self.task_instance
         answer = RuntimeTaskInstance.get_task_states(
             dag_id=instance.dag_id, run_ids=[instance.run_id], task_group_id=self.group_id
         )
-        states = group_states(answer.get(instance.run_id, {}))
-        return verdict(
-            states, instance.map_index, work.order, work.failed_nodes, work.max_failed_nodes, work.broken_nodes
-        )
+        return group_states(answer.get(instance.run_id, {})), work.failed_nodes

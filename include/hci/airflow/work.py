@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from include.hci.airflow import connections
+from include.hci.airflow.begun_settings import kept_settings
+from include.hci.airflow.names import make_safe_dag_id
 from include.hci.airflow.shells import PooledShell, lend, lend_endpoint, lend_in
 from include.hci.airflow.storage import open_cluster_storage, open_record
 from include.hci.cluster.facade import FleetCluster, ManagementHost
@@ -19,14 +22,17 @@ from include.hci.cluster.lock import RunLock
 from include.hci.policy.plan import Plan
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.powershell.errors import RemotingError
-from include.hci.powershell.threads import remoting_threads
+from include.hci.powershell.threads import short_threads
 from include.hci.report.record import RunRecord
 from include.hci.report.watch_events import RanLong
 from include.hci.settings import ClusterSettings, Fleet, RunOptions, fleet_path, load_fleet
+from include.hci.settings.cluster import slug
 from include.hci.steps.context import StepContext, deadline_for, poll_for
 from include.hci.steps.engine import StepRunner
 from include.hci.steps.factory import make_step
 from include.hci.steps.first_seen import StoredFirstSeen
+
+_log = logging.getLogger(__name__)
 
 PLAN = "plan.json"
 #: The steps that ask the management host.
@@ -34,6 +40,7 @@ _ASKS_BESIDE = frozenset(
     {
         *("readiness", "prepare", "preview", "run_cau", "collect", "conclude"),
         *("cau_setup", "configure_role", "verify_role"),
+        *("validate", "move_role", "validate_after"),
     }
 )
 #: The steps that give the commands of hooks, or look whether they could.
@@ -58,6 +65,27 @@ def cluster_settings(name: str) -> ClusterSettings:
         return fleet.clusters[name]
     problems = "; ".join(str(problem) for problem in fleet.problems_of(name)) or "it is not there"
     raise ClusterUnknown(f"Cluster {name} cannot be used from {fleet.file}: {problems}")
+
+
+def settings_for(step: str, name: str) -> ClusterSettings:
+    """Return the cluster ``name`` for ``step``; raises ClusterUnknown.
+
+    The end of a run goes by what the run began with where the fleet file has no usable cluster of that name any more: a mistake
+    in a file must not keep nodes paused.
+    """
+    try:
+        return cluster_settings(name)
+    except ClusterUnknown as error:
+        if step != "conclude":
+            raise
+        kept = kept_settings(slug(name))
+        if kept is None:
+            makes_safe = make_safe_dag_id(slug(name))
+            raise ClusterUnknown(
+                f"{error}. Mend the file: {makes_safe} then takes back what the run has left."
+            ) from None
+        _log.warning("The run ends with the cluster as it was when the run began: %s", error)
+        return kept
 
 
 def read_plan(record: RunRecord) -> Plan | None:
@@ -121,7 +149,7 @@ class StepWork:
         deadline: str | None = None,
     ) -> StepWork:
         """Return the work of one step, from inside a task; raises ClusterUnknown or ConnectionUnusable."""
-        settings = cluster_settings(cluster)
+        settings = settings_for(step, cluster)
         beside = connections.load_management(settings) if step in _ASKS_BESIDE else None
         endpoints = connections.load_endpoints(_hook_connections(step, options))
         found = connections.load(settings)
@@ -139,8 +167,8 @@ class StepWork:
     ) -> StepWork:
         """Return the work of one step, from inside a trigger."""
         # Reading files must not hold up the triggerer's event loop, which all its triggers share.
-        threads = remoting_threads()
-        settings = await threads.run(cluster_settings, cluster)
+        threads = short_threads()
+        settings = await threads.run(settings_for, step, cluster)
         found = await connections.load_async(settings)
         beside = await connections.load_management_async(settings) if step in _ASKS_BESIDE else None
         endpoints = await connections.load_endpoints_async(_hook_connections(step, options))
@@ -168,6 +196,7 @@ class StepWork:
             record,
             read_plan(record),
             StoredFirstSeen(open_cluster_storage(settings.slug)),
+            settings.schedule,
         )
         cluster = FleetCluster(
             settings.name,

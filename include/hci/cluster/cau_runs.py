@@ -58,6 +58,8 @@ RUN_PARAMETERS = (
 FREE, IN_PROGRESS, FAILED = "RunNotInProgress", "RunInProgress", "RunFailed"
 #: A scan asks every node at once; a report of sixteen nodes is read in pieces.
 _SCAN_TIMEOUT, _READ_TIMEOUT = timedelta(minutes=45), timedelta(minutes=5)
+#: What Select-Object says of an object that does not have the property (FullyQualifiedErrorId).
+_NOT_FOUND = "ExpandPropertyNotFound"
 #: OperationResultCode of the Windows Update Agent, which CAU's ResultCode mirrors as far as anybody knows.
 _RESULT_CODES = {
     name: number
@@ -119,23 +121,33 @@ class CauScan:
 
 
 @dataclass(frozen=True, slots=True)
+class CauInstall:
+    """How one update ended, which plug-in brought it, and when that was."""
+
+    result: UpdateResult
+    plugin: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NodeResult:
     """What the report says of one node; ``status`` is CAU's SummaryStatus as it came."""
 
     node: str
     status: str
     error: str = ""
+    error_id: str = ""
     succeeded: int = 0
     failed: int = 0
     suspended_at: datetime | None = None
     suspended_for: timedelta | None = None
-    updates: tuple[tuple[UpdateResult, str], ...] = ()
-    transient: tuple[tuple[UpdateResult, str], ...] = ()
+    updates: tuple[CauInstall, ...] = ()
+    transient: tuple[CauInstall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CauReport:
-    """The report of a run that is over; of the updates each comes with its plug-in."""
+    """The report of a run that is over; ``account`` is the one under which updates were installed."""
 
     run_id: str
     status: str
@@ -145,6 +157,7 @@ class CauReport:
     error: str = ""
     coordinator: str = ""
     user: str = ""
+    account: str = ""
     plugin: str = ""
     nodes: tuple[NodeResult, ...] = ()
 
@@ -177,10 +190,30 @@ def get_cau_status(shell: Shell, cluster: str) -> CauRunStatus:
 def invoke_cau_scan(shell: Shell, cluster: str, parameters: Mapping[str, Value]) -> CauScan:
     """Return what CAU's plug-ins find for every node (Invoke-CauScan); it downloads and changes nothing.
 
-    A node that cannot be asked is one of the ``problems``. A RollingUpgrade scan names what its set-up would install.
+    A node that cannot be asked is one of the ``problems``. What a rolling upgrade would install bears its plug-in's name here:
+    see ``invoke_upgrade_scan``.
     """
-    command = Command("Invoke-CauScan", {"ClusterName": cluster, **parameters}, changes=False)
-    result = shell.run(command, timeout=_SCAN_TIMEOUT)
+    result = shell.run(_scan(cluster, parameters), timeout=_SCAN_TIMEOUT)
+    return CauScan(_offered(result), tuple(record.describe() for record in result.errors))
+
+
+def invoke_upgrade_scan(shell: Shell, cluster: str, parameters: Mapping[str, Value]) -> CauScan:
+    """Return which feature updates of Windows Update the rolling upgrade's plug-in finds for every node, as ``invoke_cau_scan``.
+
+    They stand in UpgradeInstallProperties.WuUpdatesInfo of what the scan gives for a node (azure-stack-docs, update-cluster).
+    """
+    scan = _scan(cluster, parameters) | _expand("UpgradeInstallProperties") | _expand("WuUpdatesInfo")
+    result = shell.run(scan, timeout=_SCAN_TIMEOUT)
+    # What the scan gives first belongs to no node and has no such property.
+    errors = [each for each in result.errors if not each.fully_qualified_error_id.startswith(_NOT_FOUND)]
+    return CauScan(_offered(result), tuple(record.describe() for record in errors))
+
+
+def _scan(cluster: str, parameters: Mapping[str, Value]) -> Pipeline:
+    return Pipeline((Command("Invoke-CauScan", {"ClusterName": cluster, **parameters}, changes=False),))
+
+
+def _offered(result: Result) -> tuple[Offered, ...]:
     offered = []
     for item in result.output:
         # Entries without a node are CAU's own book-keeping.
@@ -188,7 +221,7 @@ def invoke_cau_scan(shell: Shell, cluster: str, parameters: Mapping[str, Value])
             title = item.string("UpdateTitle", "") or item.string("SourcePlugin", "")
             update = Update(item.string("UpdateId", "") or title, title, item.string("UpdateDescription", ""))
             offered.append(Offered(node, update, item.string("SourcePlugin", "")))
-    return CauScan(tuple(offered), tuple(record.describe() for record in result.errors))
+    return tuple(offered)
 
 
 def leave_cau_run(
@@ -247,6 +280,7 @@ def get_cau_report(shell: Shell, cluster: str) -> CauReport | None:
     names = _names(shell, nodes, results)
     installs = _results(_run(shell, nodes | _expand("InstallResults")))
     transient = _results(_run(shell, nodes | _expand("TransientInstallErrors")))
+    error_ids = _error_ids(shell, nodes, results)
     if _run_id(shell, report) != run_id:  # another run has ended meanwhile: what was read is of two reports
         return get_cau_report(shell, cluster)
     return CauReport(
@@ -258,12 +292,14 @@ def get_cau_report(shell: Shell, cluster: str) -> CauReport | None:
         error=_text(head.get("ErrorRecordData")),
         coordinator=whole.string("OrchestratorMachine", ""),
         user=whole.string("OrchestratorUser", ""),
+        account=whole.string("OrchestratorUpdateAccount", ""),
         plugin=whole.string("Plugin", ""),
         nodes=tuple(
             NodeResult(
                 node=name,
                 status=_text(item.get("Status")),
                 error=_text(item.get("ErrorRecordData")),
+                error_id=error_id,
                 succeeded=item.integer("NumberOfSucceededUpdates", 0),
                 failed=item.integer("NumberOfFailedUpdates", 0),
                 suspended_at=item.moment("NodeSuspendedTimestamp", None, zone=UTC),
@@ -271,7 +307,7 @@ def get_cau_report(shell: Shell, cluster: str) -> CauReport | None:
                 updates=tuple(each for node, each in installs if node.lower() == name.lower()),
                 transient=tuple(each for node, each in transient if node.lower() == name.lower()),
             )
-            for name, item in zip(names, results, strict=True)
+            for name, item, error_id in zip(names, results, error_ids, strict=True)
         ),
     )
 
@@ -298,7 +334,19 @@ def _error_id(shell: Shell, report: Pipeline) -> str:
     return found[0].string("FullyQualifiedErrorId", "") if found and isinstance(found[0], PSObject) else ""
 
 
-def _results(result: Result) -> list[tuple[str, tuple[UpdateResult, str]]]:
+def _error_ids(shell: Shell, nodes: Pipeline, results: Sequence[PSObject]) -> list[str]:
+    """Return the error id of each of ``results``, which ``nodes`` gave; empty where it has none, or nobody knows whose one is."""
+    failed = [number for number, item in enumerate(results) if item.get("ErrorRecordData") is not None]
+    found = [""] * len(results)
+    if not failed:
+        return found
+    items = [item for item in _run(shell, nodes | _expand("ErrorRecordData")).output if isinstance(item, PSObject)]
+    for number, item in zip(failed, items, strict=True) if len(items) == len(failed) else ():
+        found[number] = item.string("FullyQualifiedErrorId", "")
+    return found
+
+
+def _results(result: Result) -> list[tuple[str, CauInstall]]:
     found = []
     for item in result.objects():
         title = item.string("UpdateTitle", "")
@@ -306,7 +354,8 @@ def _results(result: Result) -> list[tuple[str, tuple[UpdateResult, str]]]:
         code = _code(item.get("UpdateResultCode"))
         restart = item.boolean("RebootRequired", False)
         each = UpdateResult(update, code, hresult_of(item.integer("ErrorCode", 0)), restart)
-        found.append((item.string("NodeName", ""), (each, item.string("SourcePlugin", ""))))
+        at = item.moment("UpdateTimestamp", None, zone=UTC)
+        found.append((item.string("NodeName", ""), CauInstall(each, item.string("SourcePlugin", ""), at)))
     return found
 
 

@@ -9,9 +9,12 @@ from typing import Protocol
 
 from include.hci.powershell.command import Command, Pipeline, as_pipeline
 from include.hci.powershell.errors import (
+    AuthenticationRefused,
+    CertificateRefused,
     CommandFailed,
     ConnectionLost,
     DeadlineExceeded,
+    EndpointRefused,
     NodeUnreachable,
     RemotingError,
 )
@@ -165,12 +168,14 @@ class FailoverShell:
         changes = as_pipeline(pipeline).is_change
         reasons: list[str] = []
         denied: RemotingError | None = None
+        logins = False
         for node in self.nodes:
             try:
                 return self.lend(node).run(pipeline, timeout=timeout, on_progress=on_progress)
             except RemotingError as error:
-                if not may_ask_another(error, changes):
+                if not may_ask_another(error, changes, logins=logins):
                     raise
+                logins = logins or isinstance(error, AuthenticationRefused)
                 denied = denied or (error if is_denied(error) else None)
                 reasons.append(f"{node}: {error.detail}")
         if denied is not None:
@@ -180,9 +185,15 @@ class FailoverShell:
         )
 
 
-def may_ask_another(error: RemotingError, changes: bool) -> bool:
-    """Return whether another node may be asked after ``error``; a change only when nothing can have come of it."""
-    if isinstance(error, NodeUnreachable):
+def may_ask_another(error: RemotingError, changes: bool, *, logins: bool = False) -> bool:
+    """Return whether another node may be asked after ``error``; a change only when nothing can have come of it.
+
+    A node that was just restarted may refuse everybody by itself, for its clock, its account in the domain or its certificate.
+    ``logins``: one has refused the login before, so that a second refusal is believed: each may count towards a lockout.
+    """
+    if isinstance(error, AuthenticationRefused):
+        return not logins
+    if isinstance(error, NodeUnreachable | CertificateRefused | EndpointRefused):
         return True
     if not changes and isinstance(error, ConnectionLost | DeadlineExceeded):
         return True
@@ -191,5 +202,7 @@ def may_ask_another(error: RemotingError, changes: bool) -> bool:
 
 
 def is_denied(error: RemotingError) -> bool:
-    """Return whether the node that was asked denied access to the cluster (ERROR_ACCESS_DENIED)."""
+    """Return whether the node that was asked let nobody in, or denied access to the cluster (ERROR_ACCESS_DENIED)."""
+    if isinstance(error, AuthenticationRefused | CertificateRefused | EndpointRefused):
+        return True
     return isinstance(error, CommandFailed) and error.has_code(_DENIED)

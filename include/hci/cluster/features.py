@@ -10,8 +10,10 @@ from include.hci.powershell.command import Command
 from include.hci.powershell.errors import CommandFailed
 from include.hci.powershell.records import ErrorRecord
 from include.hci.powershell.shell import Shell
-from include.hci.powershell.values import SWITCH
+from include.hci.powershell.values import SWITCH, Value
 
+#: The feature itself; the other ones that are ever installed are its tools.
+FAILOVER_CLUSTERING = "Failover-Clustering"
 #: What is looked at on every node: failover clustering, and its tools.
 CLUSTER_FEATURES = ("Failover*", "RSAT-Clustering*")
 _TIMEOUT = timedelta(minutes=30)
@@ -55,12 +57,12 @@ def get_windows_features(shell: Shell, names: Sequence[str] = CLUSTER_FEATURES) 
 
 
 def install_windows_features(shell: Shell, names: Sequence[str]) -> Installation:
-    """Install features with their management tools; the machine is never restarted. Raises CommandFailed.
+    """Install features; the machine is never restarted. Raises CommandFailed.
 
-    ``restart_needed`` says whether a restart has to follow.
+    Failover clustering is installed with all that is below it and with its tools, a tool alone (azure-stack-docs,
+    update-cluster). ``restart_needed`` says whether a restart has to follow.
     """
-    command = Command("Install-WindowsFeature", {"Name": list(names), "IncludeManagementTools": SWITCH})
-    result = shell.run(command, timeout=_TIMEOUT).require()
+    result = shell.run(install_command(names), timeout=_TIMEOUT).require()
     [found] = result.objects()[-1:] or [None]
     if found is None or not found.boolean("Success", False):
         said = "nothing came back" if found is None else f"exit code {found.string('ExitCode', 'unknown')}"
@@ -71,3 +73,11 @@ def install_windows_features(shell: Shell, names: Sequence[str]) -> Installation
     return Installation(
         tuple(str(getattr(item, "text", None) or item) for item in listed), restart not in ("no", "false")
     )
+
+
+def install_command(names: Sequence[str]) -> Command:
+    """Return the command that installs features."""
+    parameters: dict[str, Value] = {"Name": list(names)}
+    if FAILOVER_CLUSTERING in names:
+        parameters |= {"IncludeAllSubFeature": SWITCH, "IncludeManagementTools": SWITCH}
+    return Command("Install-WindowsFeature", parameters)

@@ -104,6 +104,12 @@ def get_operating_system(shell: Shell) -> OperatingSystem:
     )
 
 
+def get_install_date(shell: Shell) -> datetime | None:
+    """Return when the running version was put on the server, None where it does not say (win32, Win32_OperatingSystem)."""
+    item = shell.run(Command("Get-CimInstance", {"ClassName": "Win32_OperatingSystem"})).require().one()
+    return item.moment("InstallDate", None)
+
+
 def get_windows_version(shell: Shell) -> WindowsVersion:
     """Return the build of the server from its registry, which is where the update build revision stands."""
     item = shell.run(Command("Get-ItemProperty", {"LiteralPath": _VERSION_KEY})).require().one()

@@ -36,12 +36,14 @@ class CauFinding:
 class ClusterValidation:
     """What Test-Cluster left behind.
 
-    ``report`` is the report's path. ``warnings`` are what it said beside it, in the language of the server: they are counted and
-    shown, never read for words (azure-stack-docs, update-cluster, known issues).
+    ``report`` is the report's path on the machine that ran it, ``length`` its bytes where that is known. ``warnings`` are what it
+    said beside it, in the language of the server: they are counted and shown, never read for words (azure-stack-docs,
+    update-cluster, known issues).
     """
 
     report: str
     warnings: tuple[str, ...] = ()
+    length: int | None = None
 
 
 def test_cau_setup(shell: Shell, cluster: str) -> tuple[CauFinding, ...]:
@@ -59,16 +61,24 @@ def test_cau_setup(shell: Shell, cluster: str) -> tuple[CauFinding, ...]:
     return tuple(found.values())
 
 
-def test_cluster(shell: Shell, categories: Sequence[str]) -> ClusterValidation:
+def test_cluster(shell: Shell, categories: Sequence[str], cluster: str = "") -> ClusterValidation:  # noqa: PT028
     """Run cluster validation for ``categories`` of tests and return its report (Test-Cluster).
+
+    ``cluster`` is its name where ``shell`` is on a machine outside of it.
 
     Storage tests leave alone what is in use, because the command is never sent with -Force. It creates a local account on every
     node and removes it again, so it counts as a change.
     """
-    command = Command("Test-Cluster", {"Include": list(categories), "Confirm": False}, changes=True)
+    where = {"Cluster": cluster} if cluster else {}
+    command = Command("Test-Cluster", {**where, "Include": list(categories), "Confirm": False}, changes=True)
     result = shell.run(command, timeout=_CLUSTER_TIMEOUT).require()
-    reports = [item.string("FullName", "") or item.text or "" for item in result.output if isinstance(item, PSObject)]
-    return ClusterValidation(next(filter(None, reports), ""), tuple(str(message) for message in result.warnings))
+    reports = [
+        (item.string("FullName", "") or item.text or "", item.integer("Length", None))
+        for item in result.output
+        if isinstance(item, PSObject)
+    ]
+    path, length = next((each for each in reports if each[0]), ("", None))
+    return ClusterValidation(path, tuple(str(message) for message in result.warnings), length)
 
 
 def _finding(item: PSObject) -> CauFinding:

@@ -51,7 +51,11 @@ _SHARED_STORAGE = ("c:\\clusterstorage\\", "\\\\")
 
 @dataclass(frozen=True, slots=True)
 class VirtualMachine:
-    """One virtual machine on ``node``. ``memory`` is what it has now, in bytes; ``operations`` what it is busy with."""
+    """One virtual machine on ``node``.
+
+    ``memory`` is what it has now, in bytes; ``operations`` what it is busy with. ``version`` is that of its configuration,
+    ``processor`` the share of its host's processors that it uses at this moment, in percent; None where the host does not say.
+    """
 
     name: str
     node: str
@@ -59,6 +63,8 @@ class VirtualMachine:
     clustered: bool
     memory: int = 0
     operations: tuple[str, ...] = ()
+    version: str = ""
+    processor: int | None = None
 
     @property
     def uses_memory(self) -> bool:
@@ -97,6 +103,8 @@ def get_virtual_machines(shell: Shell, node: str) -> tuple[VirtualMachine, ...]:
             clustered=item.boolean("IsClustered", False),
             memory=item.integer("MemoryAssigned", 0),
             operations=tuple(named(text, VM_OPERATIONS) for text in item.strings("OperationalStatus", ())),
+            version=item.string("Version", ""),
+            processor=item.integer("CPUUsage", None),
         )
         for item in shell.run(Command("Get-VM")).require().objects()
     )

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from include.hci.cluster.facade import Cluster, is_denied, may_ask_another
 from include.hci.cluster.nodes import ClusterNode, get_cluster_nodes
 from include.hci.cluster.values import NodeState
-from include.hci.powershell.errors import NodeUnreachable, RemotingError
+from include.hci.powershell.errors import AuthenticationRefused, NodeUnreachable, RemotingError
 from include.hci.powershell.shell import Shell
+
+
+def spelled(nodes: Iterable[ClusterNode], cluster: Cluster) -> tuple[ClusterNode, ...]:
+    """Return ``nodes`` under the names of the fleet file, whose spelling the cluster need not share: HCI01 may be hci01 there.
+
+    Tasks, record and plan go by the file's names, so that one node must not have two. A node that the file lacks keeps its own.
+    """
+    known = {name.lower(): name for name in cluster.nodes}
+    return tuple(replace(node, name=known.get(node.name.lower(), node.name)) for node in nodes)
 
 
 def read_from_witness(cluster: Cluster, avoid: Collection[str] = ()) -> tuple[Shell, tuple[ClusterNode, ...]]:
@@ -21,14 +31,16 @@ def read_from_witness(cluster: Cluster, avoid: Collection[str] = ()) -> tuple[Sh
     shunned = {name.lower() for name in avoid}
     reasons: list[str] = []
     denied: RemotingError | None = None
+    logins = False
     second_best: tuple[Shell, tuple[ClusterNode, ...]] | None = None
     for name in sorted(cluster.nodes, key=lambda node: node.lower() in shunned):
         shell = cluster.on(name)
         try:
-            nodes = get_cluster_nodes(shell)
+            nodes = spelled(get_cluster_nodes(shell), cluster)
         except RemotingError as error:
-            if not may_ask_another(error, changes=False):
+            if not may_ask_another(error, changes=False, logins=logins):
                 raise
+            logins = logins or isinstance(error, AuthenticationRefused)
             denied = denied or (error if is_denied(error) else None)
             reasons.append(f"{name}: {error.detail}")
             continue

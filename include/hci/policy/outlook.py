@@ -110,6 +110,8 @@ def _risks(plan: Plan, node: Estimate) -> list[str]:
         )
     if waiting := [each.name for each in working if each.restart_pending]:
         found.append(f"{', '.join(waiting)} waits for a restart from before this run.")
+    if idle := [each.name for each in working if each.restart_asked and not each.updates and not each.restart_pending]:
+        found.append(f"{', '.join(idle)} leaves service only to be restarted, as asked for: nothing waits for it.")
     if any(each.updates for each in working):
         found.append("More updates may be offered after the first are installed: the plan names at least these.")
         found.append("Installed updates are not taken back by this coordinator.")

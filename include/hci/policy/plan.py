@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from include.hci.cluster.nodes import ClusterNode
 from include.hci.cluster.updates import Update
@@ -13,6 +13,7 @@ from include.hci.policy.budget import out_of_service
 from include.hci.policy.gates import find_node, nodes_out
 from include.hci.policy.interference import Fingerprint
 from include.hci.policy.order import NodeOrder
+from include.hci.settings.node_choice import is_chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class PlannedNode:
     ``excluded`` maps update ids that are left out to the reason, ``superseded`` are those of them that another one replaces, and
     ``reasons`` say by update id why the others are in; ``skip`` says why the node is not touched at all (empty: it
     is updated); ``manual_maintenance`` says that storage maintenance mode is entered by hand before its restart;
-    ``updater`` is how it is installed, and ``updater_why`` why that way.
+    ``updater`` is how it is installed, and ``updater_why`` why that way. ``restart_asked``: it is restarted in any case,
+    because the run was told to.
     """
 
     name: str
@@ -36,11 +38,22 @@ class PlannedNode:
     skip: str = ""
     updater: str = ""
     updater_why: str = ""
+    restart_asked: bool = False
 
     @property
     def has_work(self) -> bool:
-        """Whether the node has anything to install or a restart to make up for."""
-        return not self.skip and (bool(self.updates) or self.restart_pending)
+        """Whether the node has anything to install, or a restart to make up for or to make because it was asked for."""
+        return not self.skip and (bool(self.updates) or self.restart_pending or self.restart_asked)
+
+    @property
+    def work(self) -> str:
+        """What is done on it in a few words, or why nothing is."""
+        if not self.has_work:
+            return self.skip or "nothing to install"
+        restart = "a restart, as asked for" if self.restart_asked else "a restart that is pending"
+        parts = [f"{len(self.updates)} update{'' if len(self.updates) == 1 else 's'}"] if self.updates else []
+        parts += [restart] if self.restart_asked or self.restart_pending else []
+        return " and ".join(parts)
 
     @classmethod
     def from_scan(cls, details: Mapping[str, Any], skip: str = "") -> PlannedNode:
@@ -112,6 +125,7 @@ class Plan:
                     "restart_pending": node.restart_pending,
                     "manual_maintenance": node.manual_maintenance,
                     "skip": node.skip,
+                    "restart_asked": node.restart_asked,
                 }
                 for node in self.nodes
             ],
@@ -147,10 +161,11 @@ def make_plan(
     max_failed_nodes: int,
     per_node: timedelta | None = None,
     longest_node: timedelta | None = None,
+    restart_nodes: tuple[str, ...] | Literal["all"] = (),
 ) -> Plan:
     """Return the plan for the nodes of ``order``; a node that is not Up, or was not scanned, is passed over and said so.
 
-    ``scans`` maps node names to the ``Done.details`` of their scan steps.
+    ``scans`` maps node names to the ``Done.details`` of their scan steps; ``restart_nodes`` are restarted in any case.
     """
     nodes = []
     for name in order.nodes:
@@ -160,7 +175,8 @@ def make_plan(
         if name not in scans:
             nodes.append(PlannedNode(name, skip=skip or f"{name} was not scanned"))
         else:
-            nodes.append(PlannedNode.from_scan(scans[name], skip))
+            asked = is_chosen(restart_nodes, name)
+            nodes.append(replace(PlannedNode.from_scan(scans[name], skip), restart_asked=asked))
     return Plan(
         cluster=cluster,
         made_at=made_at,
@@ -188,4 +204,5 @@ def _node(data: Mapping[str, Any]) -> PlannedNode:
         skip=str(data["skip"]),
         updater=str(data.get("updater", "")),
         updater_why=str(data.get("updater_why", "")),
+        restart_asked=bool(data.get("restart_asked", False)),
     )

@@ -12,6 +12,8 @@ from include.hci.cluster.nodes import ClusterNode
 from include.hci.policy.gates import find_node
 from include.hci.policy.plan import Plan, PlannedNode
 
+#: An option that came later than plans which people may have approved already: none asked for is the same as none known.
+_LATER = frozenset({"restart_nodes"})
 #: Options that change how long a run is patient, when it may work and who is asked, not what it does to the cluster.
 PATIENCE = frozenset(
     {
@@ -69,7 +71,7 @@ def plan_hash(plan: Plan, options: Mapping[str, Any]) -> str:
         "already_out": sorted(name.lower() for name in plan.already_out),
         "max_failed_nodes": plan.max_failed_nodes,
         "nodes": [_content(node) for node in plan.nodes],
-        "options": {name: value for name, value in options.items() if name not in PATIENCE},
+        "options": _that_matter(options),
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
@@ -100,7 +102,7 @@ def short_hash(full: str) -> str:
 
 
 def _content(node: PlannedNode) -> dict[str, Any]:
-    return {
+    content = {
         "name": node.name.lower(),
         "touched": node.has_work,
         "updates": sorted(update.update_id.lower() for update in node.updates),
@@ -108,6 +110,8 @@ def _content(node: PlannedNode) -> dict[str, Any]:
         "restart_pending": node.restart_pending,
         "manual_maintenance": node.manual_maintenance,
     }
+    # Only where it is so: plans that were approved before there was such a thing keep their hash.
+    return content | ({"restart_asked": True} if node.restart_asked else {})
 
 
 def _membership(plan: Plan, now: NowFacts) -> list[str]:
@@ -138,12 +142,19 @@ def _updates(node: PlannedNode, offered: Collection[str], selected: Collection[s
 def _options(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
     if then is None or not now:
         return []
-    names = sorted((then.keys() | now.keys()) - PATIENCE)
+    then, now = _that_matter(then), _that_matter(now)
+    names = sorted(then.keys() | now.keys())
     return [
         f"the option {name} is {now.get(name)!r}, the plan was made with {then.get(name)!r}"
         for name in names
         if then.get(name) != now.get(name)
     ]
+
+
+def _that_matter(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value for name, value in options.items() if name not in PATIENCE and not (name in _LATER and not value)
+    }
 
 
 def _of(values: Mapping[str, Any], name: str) -> Any:

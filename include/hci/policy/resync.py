@@ -14,9 +14,9 @@ from include.hci.policy.progress import Progress
 class Movement:
     """What is known about a resync over time.
 
-    ``lowest`` is, per job name, the fewest bytes that were ever left: a job that starts over again does not move on.
-    ``moved_at`` is when any of them last went down. ``rate`` is in bytes per second, smoothed;
-    ``copied`` counts the bytes that were seen to be moved.
+    ``lowest`` is, per job, the fewest bytes that were ever left: a job that starts over again does not move on.
+    ``moved_at`` is when any of them last went down. ``rate`` is in bytes per second, smoothed; ``copied`` counts the bytes that
+    were seen to be moved. ``names`` are those of every job that was seen. A job is known by its identity, or else by its name.
     """
 
     at: datetime
@@ -25,30 +25,43 @@ class Movement:
     remaining: Mapping[str, int] = field(default_factory=dict)
     rate: float | None = None
     copied: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def follow(before: Movement | None, jobs: Sequence[StorageJob], now: datetime) -> Movement:
     """Return the movement after reading ``jobs`` (those not over) at ``now``.
 
-    The first reading starts the clock. Later on it counts as movement when a job has fewer bytes left than ever, when a job
-    appears, or when one that had bytes left is gone for the first time.
+    The first reading starts the clock. Later on it counts as movement when a job has fewer bytes left than ever, when one of a
+    new name appears, or when the first of its name that had bytes left is gone: one that goes round in circles under ever new
+    identities moves only while its bytes do.
     """
-    remaining = {job.name: 0 for job in jobs}
+    names = {_key(job): job.name for job in jobs}
+    remaining = dict.fromkeys(names, 0)
     for job in jobs:
-        remaining[job.name] += job.remaining
+        remaining[_key(job)] += job.remaining
+    # A job has no size while it waits to begin: that it had "nothing left" then is no mark to be measured by.
+    sized = {key: left for key, left in remaining.items() if any(_key(job) == key and job.total for job in jobs)}
     if before is None:
-        return Movement(now, now, dict(remaining), remaining)
+        return Movement(now, now, sized, remaining, names=names)
+    names = {**before.names, **names}
+    known = {names[key] for key in before.lowest}
+    gone = {names[key] for key, left in before.lowest.items() if not left}
     lowest = dict(before.lowest)
     moved = False
-    for name, left in remaining.items():
-        if name not in lowest or left < lowest[name]:
-            lowest[name], moved = left, True
-    for name in before.remaining.keys() - remaining.keys():
-        if lowest.get(name, 0) > 0:
-            lowest[name], moved = 0, True
+    for key, left in sized.items():
+        moved |= left < lowest[key] if key in lowest else names[key] not in known
+        lowest[key] = min(left, lowest.get(key, left))
+    for key in before.remaining.keys() - remaining.keys():
+        if lowest.get(key, 0) > 0:
+            lowest[key] = 0
+            moved |= names[key] not in gone
     copied = _copied(before, remaining)
     rate = _rate(before, copied, now)
-    return Movement(now, now if moved else before.moved_at, lowest, remaining, rate, before.copied + copied)
+    return Movement(now, now if moved else before.moved_at, lowest, remaining, rate, before.copied + copied, names)
+
+
+def _key(job: StorageJob) -> str:
+    return job.identity or job.name
 
 
 def is_stuck(movement: Movement, limit: timedelta, now: datetime) -> bool:
@@ -71,7 +84,7 @@ def resync_progress(jobs: Sequence[StorageJob], movement: Movement | None = None
 
 def _copied(before: Movement, remaining: Mapping[str, int]) -> int:
     # Only jobs seen both times tell: one that has just appeared brings its bytes with it.
-    return sum(max(0, before.remaining[name] - left) for name, left in remaining.items() if name in before.remaining)
+    return sum(max(0, before.remaining[key] - left) for key, left in remaining.items() if key in before.remaining)
 
 
 def _rate(before: Movement, copied: int, now: datetime) -> float | None:

@@ -8,7 +8,7 @@ import secrets as random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from include.hci.powershell.extras import InvalidConnection, read_extras
 from include.hci.powershell.values import Secret
@@ -100,6 +100,11 @@ class ConnectionSettings:
             found.append("ca is given but cert_validation is false, so it would not be used")
         if self.proxy and self.no_proxy:
             found.append("proxy and no_proxy contradict each other")
+        if self.proxy and _split_proxy(self.proxy) is None:
+            found.append(
+                "its extra 'proxy' is not a URL such as http://user:password@proxy:3128 (it is not shown, there may be a"
+                " password in it); write special characters of the user and the password percent-encoded"
+            )
         for name in ("connection_timeout", "operation_timeout", "read_timeout"):
             if getattr(self, name) < 1:
                 found.append(f"{name} must be at least 1 second")
@@ -194,6 +199,20 @@ def secrets_of(settings: ConnectionSettings) -> tuple[str, ...]:
     found = [item.reveal() for item in (settings.password, settings.certificate_key_password) if item]
     if settings.user and settings.password:
         found.append(base64.b64encode(f"{settings.user}:{settings.password.reveal()}".encode()).decode())
-    if settings.proxy and (password := urlsplit(settings.proxy.reveal()).password):
-        found += [password, unquote(password)]
+    proxy = _split_proxy(settings.proxy) if settings.proxy else None
+    if proxy and proxy.password:
+        found += [proxy.password, unquote(proxy.password)]
     return tuple(dict.fromkeys(text for text in found if text))
+
+
+def _split_proxy(proxy: Secret) -> SplitResult | None:
+    """Return the parts of the proxy's URL, None where it is none: what ``urlsplit`` raises can quote its password."""
+    text = proxy.reveal()
+    try:
+        # The scheme may be left out, as requests lets it be.
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        is_whole = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return None
+    # A password with # ? or / in it that is not encoded ends the address early and would be asked for as a host's name.
+    return parts if is_whole and parts.path in ("", "/") and not parts.query and not parts.fragment else None

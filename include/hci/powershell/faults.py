@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,8 @@ from include.hci.powershell.errors import (
 from include.hci.powershell.transport import OPERATION_TIMED_OUT, LinkBroken, TimeIsUp
 
 #: The shell is not there any more: 995 for a request that was waiting, 2150858843 for a later one.
-SHELL_GONE: Final = frozenset({995, 2150858843})
+_ABORTED: Final = 995
+SHELL_GONE: Final = frozenset({_ABORTED, 2150858843})
 
 #: The shell has run as many commands as it may: as good as gone (wsmerror.h, ..._MAX_COMMANDS_PER_SHELL_PPQ).
 SHELL_USED_UP: Final = 2150859241
@@ -51,6 +53,9 @@ _LOGIN = (
     InvalidConfigurationException,
     ImportError,
 )
+#: What MIT Kerberos says when no domain controller can be reached or found: a controller may well be a virtual machine of the
+#: very cluster, and that it moves must not look like a wrong password.
+_NO_CONTROLLER: Final = re.compile(r"cannot (contact any|find) kdc", re.IGNORECASE)
 _GARBLED = (
     SerializationError,
     FragmentError,
@@ -126,6 +131,9 @@ def judge(error: Exception, phase: Phase, *, node: str, command: str, change: bo
             return Verdict(OutcomeUnknown(text, node=node, command=command), silent=silent)
         return Verdict(ConnectionLost(text, node=node, command=command), not silent, at_once, silent)
 
+    if change and phase is Phase.RUNNING and _lets_nobody_in(error):
+        # The command was taken long before: whoever cannot ask about it any more does not know what came of it.
+        return cut_short(str(error) or type(error).__name__)
     match error:
         case TimeIsUp():
             kind = ChangeDeadlineExceeded if change and reached else DeadlineExceeded
@@ -139,12 +147,14 @@ def judge(error: Exception, phase: Phase, *, node: str, command: str, change: bo
         case LinkBroken():
             return cut_short(str(error), silent=error.silent)
         case WSManFaultError():
-            return _judge_fault(error, phase, cut_short, node=node, command=command)
+            return _judge_fault(error, phase, cut_short, node=node, command=command, change=change)
         case WinRMTransportError() if error.code == 503:
             return Verdict(NodeUnreachable("WinRM is not running (HTTP 503)", node=node, command=command))
         case WinRMTransportError():
             detail = f"it answered with HTTP {error.code} {phase.value}"
             return cut_short(detail) if reached else Verdict(EndpointRefused(detail, node=node, command=command))
+        case _ if isinstance(error, _LOGIN) and _NO_CONTROLLER.search(str(error)):
+            return Verdict(NodeUnreachable(str(error), node=node, command=command))
         case _ if isinstance(error, _LOGIN):
             return Verdict(AuthenticationRefused(str(error) or type(error).__name__, node=node, command=command))
         case PipelineStopped():
@@ -159,12 +169,23 @@ def judge(error: Exception, phase: Phase, *, node: str, command: str, change: bo
     return None
 
 
-def _judge_fault(fault: WSManFaultError, phase: Phase, cut_short: _CutShort, *, node: str, command: str) -> Verdict:
+def _lets_nobody_in(error: Exception) -> bool:
+    """Return whether ``error`` kept a request from being looked at: it says nothing about a command that runs already."""
+    if isinstance(error, LinkBroken):
+        return error.untrusted
+    return isinstance(error, _LOGIN) or (isinstance(error, WinRMTransportError) and error.code == 503)
+
+
+def _judge_fault(
+    fault: WSManFaultError, phase: Phase, cut_short: _CutShort, *, node: str, command: str, change: bool
+) -> Verdict:
     code = fault.code if isinstance(fault.code, int) else 0
     known = known_code(code) if code else None
     reason = " ".join((fault.reason or fault.provider_fault or (known.meaning if known else "")).split())
     detail = f"{reason or 'WSMan fault'} ({format_code(code) if code else fault.code})"
-    if phase is Phase.ORDERING and (code in SHELL_GONE or code == SHELL_USED_UP):
+    # A request that was aborted while it waited (995) had been taken: only a change that was turned down is given again.
+    turned_down = SHELL_GONE if not change else SHELL_GONE - {_ABORTED}
+    if phase is Phase.ORDERING and (code in turned_down or code == SHELL_USED_UP):
         # The node turned the command down, so it certainly did not run: giving it again in a new session is safe for any.
         return Verdict(ConnectionLost(detail, node=node, command=command), again=True, at_once=True)
     if code in SHELL_GONE or (code == OPERATION_TIMED_OUT and phase is not Phase.OPENING):

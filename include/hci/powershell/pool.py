@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from include.hci.powershell.command import Command, Pipeline
 from include.hci.powershell.connection import ConnectionSettings
-from include.hci.powershell.errors import AnswerNotUnderstood, CommandFailed, RemotingError
+from include.hci.powershell.errors import AnswerNotUnderstood, CommandFailed, NodeUnreachable
 from include.hci.powershell.psrp import PsrpShell
 from include.hci.powershell.result import Result
 from include.hci.powershell.shell import OnProgress, Shell
@@ -35,8 +35,8 @@ class ClosableShell(Shell, Protocol):
         ...
 
 
-class NoFreeSession(RemotingError):
-    """Every session that may be open to the node is in use."""
+class NoFreeSession(NodeUnreachable):
+    """Every session that may be open to the node is in use: nothing was sent, another node may be asked, and it passes."""
 
     title = "No free session"
     default_meaning = "every session that may be open to the node is in use"

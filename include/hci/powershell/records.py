@@ -6,9 +6,30 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 _HEX_CODE: Final = re.compile(r"\b0x[0-9a-fA-F]{8}\b")
+
+#: Names that the FailoverClusters module gives its errors. The exception inside one, which holds the number, crosses the wire as
+#: text only (dpaulson45/HealthChecker issue 195 and dsccommunity/FailoverClusterDsc issue 148 show whole records).
+_CODES_OF_NAMES: Final = MappingProxyType(
+    {"clusterendpointnotregistered": 1753, "clusterrpcconnection": 1722, "clusteraccessdenied": 5}
+)
+#: What Windows says to the codes that are acted on (win32, system error codes): the last line of such an error, in the language
+#: of the session, which is English unless the connection says otherwise.
+_CODES_OF_TEXTS: Final = MappingProxyType(
+    {
+        "a system shutdown is in progress": 1115,
+        "a system shutdown has already been scheduled": 1190,
+        "the cluster node is down": 5050,
+        "the cluster node is not paused": 5058,
+        "the cluster node is paused": 5070,
+        "the cluster node is shutting down": 5073,
+        "a node drain is already in progress": 5962,
+        "a clustered space is in a degraded condition and the requested action cannot be completed at this time": 5987,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +63,21 @@ class ErrorRecord:
         """Give every number that may say what went wrong, the most telling first."""
         if self.native_code:
             yield self.native_code
+        yield from self._said()
         if self.hresult:
             yield self.hresult
         for found in _HEX_CODE.finditer(f"{self.message} {self.details} {self.fully_qualified_error_id}"):
             yield int(found[0], 16)
+
+    def _said(self) -> Iterator[int]:
+        """Give the code that an error without a number tells by its name or by Windows's own words."""
+        named = _CODES_OF_NAMES.get(self.error_id.lower())
+        if named is not None:
+            yield named
+        of_cluster = any(name.endswith(".ClusterCmdletException") for name in self.exception_types)
+        if of_cluster or self.error_id.lower() == "restartcomputerfailed":
+            text = " ".join(self.message.split()).rstrip(" .").lower()
+            yield from (code for words, code in _CODES_OF_TEXTS.items() if text.endswith(words))
 
     def describe(self) -> str:
         """Return the error as one line: the command, what it said, and the name to look it up by."""

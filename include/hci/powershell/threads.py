@@ -2,6 +2,10 @@
 
 pypsrp is synchronous. An event loop hands its calls to these threads: the loop's default executor has a handful on a small
 machine and is shared with everything else, and a single shared thread would make all nodes wait for the slowest.
+
+A step holds one of them while it looks or acts: for seconds as a rule, for hours where Windows installs, and a cluster that is
+scanned holds one for each of its nodes. What is short and must not wait for such as these (keeping a lock alive, reading a file)
+has a few threads of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ T = TypeVar("T")
 
 SIZE_VARIABLE: Final = "HCI_REMOTING_THREADS"
 DEFAULT_SIZE: Final = 32
+#: For what is short: one lock is touched in seconds, and each only every few minutes (hci.airflow.triggers).
+SHORT_SIZE: Final = 8
 
 
 class CallOverdue(DeadlineExceeded):
@@ -89,11 +95,11 @@ class BoundedCall(Generic[T]):
 class RemotingThreads:
     """A pool of threads for blocking remoting calls."""
 
-    def __init__(self, size: int = DEFAULT_SIZE) -> None:
+    def __init__(self, size: int = DEFAULT_SIZE, name: str = "hci-remoting") -> None:
         if size < 1:
             raise ValueError(f"Remoting needs at least one thread, not {size}.")
         self.size = size
-        self._executor = ThreadPoolExecutor(size, thread_name_prefix="hci-remoting")
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix=name)
 
     async def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what ``func`` returns in one of the threads."""
@@ -123,10 +129,11 @@ def size_from(environment: Mapping[str, str]) -> int:
 
 _lock = threading.Lock()
 _threads: RemotingThreads | None = None
+_short: RemotingThreads | None = None
 
 
 def remoting_threads() -> RemotingThreads:
-    """Return the threads of this process, made with the first call."""
+    """Return the threads of this process for steps, made with the first call."""
     global _threads
     with _lock:
         if _threads is None:
@@ -134,11 +141,20 @@ def remoting_threads() -> RemotingThreads:
         return _threads
 
 
+def short_threads() -> RemotingThreads:
+    """Return the threads of this process for what is short, made with the first call."""
+    global _short
+    with _lock:
+        if _short is None:
+            _short = RemotingThreads(SHORT_SIZE, "hci-short")
+        return _short
+
+
 def _forget() -> None:
     # Threads do not survive a fork; a pool that believes in them would wait for ever.
-    global _threads, _lock
+    global _threads, _short, _lock
     _lock = threading.Lock()
-    _threads = None
+    _threads = _short = None
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -42,16 +43,23 @@ _CANCEL_OFFLINE = _Words(
     "Installations and restarts that have begun are finished; then everything that is down is brought back: the cluster service, "
     "the virtual disks, the virtual machines. The lock is released.",
 )
+#: A run that brings a new version: CAU works for the longest part of it.
+_CANCEL_FEATURE = _Words(
+    "Cancel this run",
+    "CAU is told to stop: it brings the server that it works on to an end and begins no other one. A rolling update that this "
+    "run waits for is cancelled as well. Nothing else is begun; what was raised stays raised.",
+)
+_CANCEL: Mapping[RunKind, _Words] = {"offline-update": _CANCEL_OFFLINE, "feature-update": _CANCEL_FEATURE}
 
 
 def possible(facts: RunFacts, *, over: bool, kind: RunKind = "rolling-update") -> tuple[Wish, ...]:
     """Return what can be asked of a run now; nothing of one that is ``over`` or being cancelled.
 
-    An offline update cannot be held: its machines would only be down for longer.
+    An offline update cannot be held: its machines would only be down for longer. Nor can CAU, which works in a feature update.
     """
     if over or facts.cancel is not None:
         return ()
-    if kind == "offline-update":
+    if kind in _CANCEL:
         return ("cancel",)
     if facts.held:
         return ("continue", "cancel") if facts.pause is not None else ("continue", "pause", "cancel")
@@ -65,5 +73,5 @@ def controls(wishes: tuple[Wish, ...], base: str) -> tuple[Control, ...]:
 
 def render_ask(wish: Wish, back: str, kind: RunKind = "rolling-update") -> str:
     """Return the page on which a person confirms ``wish``; ``back`` is the address of the report."""
-    words = _CANCEL_OFFLINE if (wish, kind) == ("cancel", "offline-update") else _WORDS[wish]
+    words = _CANCEL.get(kind, _WORDS[wish]) if wish == "cancel" else _WORDS[wish]
     return environment().get_template("ask.html").render(title=words.title, meaning=words.meaning, back=back)

@@ -72,8 +72,8 @@ def build_report(
     problems = tuple(
         entry.event.problem for entry in entries if isinstance(entry.event, ev.Failed) and entry.event.node is None
     )
-    checks = _last(entries, ev.ReadinessChecked)
-    refused = view_checks([check for check in checks.checks if check.refused]).open if checks else ()
+    checks = _checks(entries)
+    refused = view_checks([check for check in checks if check.refused]).open
     troubled = bool(left or problems or refused or facts.lock_nodes)
     outcome = _outcome(concluded, approved, planned, nodes, troubled, started.mode if started else "update", facts)
     all_waits, vms = waits(entries, end), watched(entries)
@@ -110,7 +110,7 @@ def build_report(
         ),
         left=left,
         problems=problems,
-        checks=checks.checks if checks else (),
+        checks=checks,
         plan=_plan(planned, approved),
         storage_before=_storage(entries, "before"),
         storage_after=_storage(entries, "after"),
@@ -128,6 +128,12 @@ def build_report(
     report = as_its_kind(folded, started.run_kind if started else "rolling-update")
     own = own_command_sections(entries, over=concluded is not None)
     return replace(report, sections=(*report.sections, *own, *proof_sections(entries)))
+
+
+def _checks(entries: Iterable[Entry]) -> tuple[Check, ...]:
+    """Return the checks of every step that makes some, as it made them last."""
+    found = {entry.step: entry.event.checks for entry in entries if isinstance(entry.event, ev.ReadinessChecked)}
+    return tuple(check for checks in found.values() for check in checks)
 
 
 def _last(entries: Iterable[Entry], event_type: type[E]) -> E | None:
@@ -161,6 +167,7 @@ def _plan(planned: ev.Planned | None, approved: ev.Approved | None) -> PlanRepor
         approved_by=approved.by if approved and approved.accepted else None,
         approval_comment=approved.comment if approved else "",
         plan_hash=planned.plan_id,
+        restart_asked=planned.restart_asked,
     )
 
 
@@ -250,12 +257,12 @@ def _outcome(
         return "missed"
     outcomes = {node.outcome for node in nodes}
     if mode in _PARTIAL and planned is not None and not is_troubled and "failed" not in outcomes:
-        return _PARTIAL[mode] if any(planned.updates.values()) else "nothing-to-do"
+        return _PARTIAL[mode] if any(planned.updates.values()) or planned.restart_asked else "nothing-to-do"
     if facts.parked and not is_troubled and "failed" not in outcomes and "in-progress" not in outcomes:
         return "parked"
-    if is_troubled or planned is None or outcomes - {"updated", "nothing-to-install"}:
+    if is_troubled or planned is None or outcomes - {"updated", "restarted", "nothing-to-install"}:
         return "failed"
-    return "succeeded" if "updated" in outcomes else "nothing-to-do"
+    return "succeeded" if outcomes & {"updated", "restarted"} else "nothing-to-do"
 
 
 def _as_sentence(check: Check) -> str:
@@ -285,7 +292,9 @@ def _headline(
     vms: str,
 ) -> str:
     if outcome == "planned" and planned is not None:
-        return f"{sum(map(bool, planned.updates.values()))} of {len(nodes)} nodes have something to install. Nothing was changed."
+        work = f"{sum(map(bool, planned.updates.values()))} of {len(nodes)} nodes have something to install"
+        asked = f", {len(planned.restart_asked)} are to be restarted as asked for" if planned.restart_asked else ""
+        return f"{work}{asked}. Nothing was changed."
     if outcome == "missed":
         return facts.missed
     if outcome == "staged":
@@ -299,6 +308,7 @@ def _headline(
         "failed": "failed",
         "in-progress": "in progress",
         "updated": "updated",
+        "restarted": "restarted",
         "nothing-to-install": "already up to date",
         "skipped": "skipped",
         "not-started": "not started",

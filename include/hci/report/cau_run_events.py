@@ -12,21 +12,28 @@ from include.hci.report.values import Frozen, UpdateResult
 
 
 class CauUpdateResult(UpdateResult):
-    """How CAU says that one update ended, and which plug-in brought it."""
+    """How CAU says that one update ended, which plug-in brought it, and when that was."""
 
     plugin: str = ""
+    at: AwareDatetime | None = None
 
 
 class CauNodeResult(Frozen):
-    """What CAU's report says of one node; ``status`` is its SummaryStatus as it came, ``transient`` failures made good later."""
+    """What CAU's report says of one node; ``status`` is its SummaryStatus as it came, ``transient`` failures made good later.
+
+    ``succeeded`` and ``failed`` are CAU's own counts; None in a record of an earlier version.
+    """
 
     node: str
     status: str
     error: str = ""
+    error_id: str = ""
     updates: tuple[CauUpdateResult, ...] = ()
     transient: tuple[CauUpdateResult, ...] = ()
     suspended_at: AwareDatetime | None = None
     suspended_seconds: float | None = None
+    succeeded: int | None = None
+    failed: int | None = None
 
 
 class CauRunStarting(RunEvent):
@@ -122,7 +129,10 @@ class CauRecovering(RunEvent):
 
 
 class CauReportRead(RunEvent):
-    """CAU's own report of the run. ``status`` is its SummaryStatus as it came; times are CAU's."""
+    """CAU's own report of the run. ``status`` is its SummaryStatus as it came; times are CAU's.
+
+    ``user`` began the run, ``account`` is the one under which updates were installed.
+    """
 
     kind = "outcome"
     event: Literal["cau_report_read"] = "cau_report_read"
@@ -135,5 +145,6 @@ class CauReportRead(RunEvent):
     error: str = ""
     coordinator: str = ""
     user: str = ""
+    account: str = ""
     plugin: str = ""
     nodes: tuple[CauNodeResult, ...] = ()

@@ -42,6 +42,19 @@ from include.hci.report.cau_run_events import (
     CauUpdateResult,
 )
 from include.hci.report.event import ChangeKind, Kind, PausePoint, RunEvent, RunKind, StepName
+from include.hci.report.feature_before_events import (
+    ClusterValidated,
+    ClusterValidating,
+    RemotingRead,
+    RemotingSettingUp,
+)
+from include.hci.report.feature_channel_events import (
+    PreviewChannelNotSet,
+    PreviewChannelRead,
+    PreviewChannelSet,
+    PreviewChannelSetting,
+)
+from include.hci.report.feature_events import UpdatingBegun, UpdatingEnded, VersionsRead
 from include.hci.report.hook_events import HookGiven, ScriptEnded, ScriptStarting
 from include.hci.report.node_events import (
     Drained,
@@ -52,6 +65,7 @@ from include.hci.report.node_events import (
     MaintenanceEntered,
     MaintenanceEntering,
     MaintenanceLeft,
+    Paused,
     PauseRefused,
     Pausing,
     RepairOrdered,
@@ -66,6 +80,20 @@ from include.hci.report.node_events import (
     Verified,
 )
 from include.hci.report.offline_events import BuildsCompared, ClusterDown, DowntimeCleared, OfflinePlanned
+from include.hci.report.post_events import (
+    PostAnswered,
+    PostAsked,
+    PostSkipped,
+    RaiseRefused,
+    RaiseTaken,
+    RaiseTried,
+    RoleInterrupted,
+    RoleMoved,
+    RoleMoveEnded,
+    RoleMoving,
+    VersionRaising,
+    VersionSettled,
+)
 from include.hci.report.proof_events import ClusterCompared, HygieneProved, SnapshotTaken
 from include.hci.report.run_events import (
     Approved,
@@ -113,6 +141,8 @@ __all__ = [
     "Changing",
     "ClusterCompared",
     "ClusterDown",
+    "ClusterValidated",
+    "ClusterValidating",
     "Concluded",
     "Decided",
     "DowntimeCleared",
@@ -143,10 +173,23 @@ __all__ = [
     "Parked",
     "PausePoint",
     "PauseRefused",
+    "Paused",
     "Pausing",
     "Planned",
+    "PostAnswered",
+    "PostAsked",
+    "PostSkipped",
+    "PreviewChannelNotSet",
+    "PreviewChannelRead",
+    "PreviewChannelSet",
+    "PreviewChannelSetting",
+    "RaiseRefused",
+    "RaiseTaken",
+    "RaiseTried",
     "RanLong",
     "ReadinessChecked",
+    "RemotingRead",
+    "RemotingSettingUp",
     "RepairOrdered",
     "RestartOrdered",
     "Restarted",
@@ -156,6 +199,10 @@ __all__ = [
     "RoleChangeRefused",
     "RoleChanged",
     "RoleChanging",
+    "RoleInterrupted",
+    "RoleMoveEnded",
+    "RoleMoved",
+    "RoleMoving",
     "RoleRead",
     "RunEvent",
     "RunKind",
@@ -173,7 +220,12 @@ __all__ = [
     "Undone",
     "UpdateTaskEnded",
     "UpdateTaskStarting",
+    "UpdatingBegun",
+    "UpdatingEnded",
     "Verified",
+    "VersionRaising",
+    "VersionSettled",
+    "VersionsRead",
     "VmNotOnline",
     "VmOnline",
     "WindowMissed",
@@ -197,6 +249,7 @@ AnyEvent = Annotated[
     | Staged
     | TurnGiven
     | Pausing
+    | Paused
     | PauseRefused
     | FoundPaused
     | Held
@@ -254,6 +307,29 @@ AnyEvent = Annotated[
     | CauRunSeen
     | CauRunStarting
     | CauRunStopping
+    | PreviewChannelNotSet
+    | PreviewChannelRead
+    | PreviewChannelSet
+    | PreviewChannelSetting
+    | UpdatingBegun
+    | UpdatingEnded
+    | VersionsRead
+    | PostAnswered
+    | PostAsked
+    | PostSkipped
+    | RaiseRefused
+    | RaiseTaken
+    | RaiseTried
+    | RoleInterrupted
+    | RoleMoved
+    | RoleMoveEnded
+    | RoleMoving
+    | VersionRaising
+    | VersionSettled
+    | RemotingSettingUp
+    | RemotingRead
+    | ClusterValidating
+    | ClusterValidated
     | Concluded,
     Field(discriminator="event"),
 ]

@@ -50,11 +50,12 @@ class RunFacts:
     """The open changes of a run, per node in the order of the events.
 
     ``lock_guid`` and ``lock_nodes``: where the lock was (or may have been) taken. ``paused``: node -> when this run began
-    to pause it. ``in_maintenance``: nodes whose disks this run put into storage maintenance mode. ``restarting``: restarts
-    not yet seen. ``installing``: node -> the install pass that was started and not seen to end. ``restarts``: how many
-    ordered restarts were seen. ``passes``: how many install passes were started in the node's present turn. ``failed`` and
-    ``skipped``: nodes given up in their last turn, with the reason. ``pause``: a person wants the run held and has not let it
-    go on; ``cancel``: a person wants it to end. ``parked``: why no node is begun any more (empty: they are).
+    to pause it; ``pause_unseen``: those of them of which nobody has seen that the order arrived. ``in_maintenance``: nodes whose
+    disks this run put into storage maintenance mode. ``restarting``: restarts not yet seen. ``installing``: node -> the install
+    pass that was started and not seen to end. ``restarts``: how many ordered restarts were seen. ``passes``: how many install
+    passes were started in the node's present turn. ``failed`` and ``skipped``: nodes given up in their last turn, with the
+    reason. ``pause``: a person wants the run held and has not let it go on; ``cancel``: a person wants it to end.
+    ``parked``: why no node is begun any more (empty: they are).
     ``missed``: why the run does nothing at all because its window has passed (empty: it has not).
     ``held``: (node, pause point) -> since when it is held there; ``passed``: the pause points that a person has let a node go
     past in its present turn. ``changes``: everything else that the run is to take back, oldest first.
@@ -65,6 +66,7 @@ class RunFacts:
     lock_guid: str | None = None
     lock_nodes: tuple[str, ...] = ()
     paused: Mapping[str, datetime] = field(default_factory=dict)
+    pause_unseen: frozenset[str] = frozenset()
     in_maintenance: Mapping[str, datetime] = field(default_factory=dict)
     restarting: Mapping[str, OpenRestart] = field(default_factory=dict)
     installing: Mapping[str, int] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class FactsFold:
         self._guid: str | None = None
         self._lock_nodes: dict[str, None] = {}
         self._paused: dict[str, datetime] = {}
+        self._pause_unseen: set[str] = set()
         self._maintenance: dict[str, datetime] = {}
         self._restarting: dict[str, OpenRestart] = {}
         self._installing: dict[str, int] = {}
@@ -152,8 +155,12 @@ class FactsFold:
             case ev.Held():
                 self._held.setdefault((event.node, event.point), at)
             case ev.Pausing():
+                if event.node not in self._paused:
+                    self._pause_unseen.add(event.node)
                 self._paused.setdefault(event.node, at)
                 self._vms_online = frozenset(role.name for role in event.seen if role.is_vm and role.is_online)
+            case ev.Paused() | ev.Drained():
+                self._pause_unseen.discard(event.node)
             case ev.VmNotOnline():
                 self._vms_down[event.vm] = event.state
             case ev.VmOnline():
@@ -162,6 +169,7 @@ class FactsFold:
                 self._warned = self._warned or event.why
             case ev.Resumed() | ev.PauseRefused():
                 self._paused.pop(event.node, None)
+                self._pause_unseen.discard(event.node)
             case ev.MaintenanceEntering():
                 self._maintenance.setdefault(event.node, at)
             case ev.MaintenanceLeft():
@@ -199,6 +207,7 @@ class FactsFold:
                 lock_guid=self._guid,
                 lock_nodes=tuple(self._lock_nodes),
                 paused=dict(self._paused),
+                pause_unseen=frozenset(self._pause_unseen),
                 in_maintenance=dict(self._maintenance),
                 restarting=dict(self._restarting),
                 installing=dict(self._installing),

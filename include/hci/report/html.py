@@ -28,6 +28,7 @@ OUTCOME_WORDS = {
     "cancelled": "cancelled",
     "running": "running",
     "updated": "updated",
+    "restarted": "restarted",
     "nothing-to-install": "already up to date",
     "skipped": "skipped",
     "not-started": "not started",

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from include.hci.report import events as ev
+from include.hci.report.cau_report_sections import GOOD_RESULTS, report_sections
 from include.hci.report.folded import Folded
 from include.hci.report.model import NodeOutcome, NodeReport, RunOutcome, RunReport, Section, UpdateReport
 from include.hci.report.record import Entry
 from include.hci.report.values import Problem
 
 E = TypeVar("E", bound=ev.RunEvent)
-_GOOD_RESULTS = ("succeeded", "succeeded-with-errors")
 #: States in which a node is before CAU has touched it; all but the first two are this program's reading of CAU's words.
 _UNTOUCHED = frozenset({"", "waiting", "scanning", "staging", "downloading", "canceled"})
 _WELL: frozenset[NodeOutcome] = frozenset({"updated", "nothing-to-install"})
@@ -70,6 +70,7 @@ def _node(
         build_before=(before.build if before is not None else None) or node.build_before,
         build_after=(after.build if after is not None else None) or node.build_after,
         updates=updates,
+        retried=tuple(map(_update, result.transient)) if result is not None else (),
         error=error or (node.error if outcome == "not-started" else None),
         problem=_problem(node.name, error) if outcome == "failed" else None,
         failed_step="run_cau" if outcome == "failed" else None,
@@ -89,8 +90,8 @@ def _node_outcome(
     if result is not None:
         match result.status.lower():
             case "succeeded":
-                return "updated" if any(each.result in _GOOD_RESULTS for each in updates) else "nothing-to-install"
-            case "canceled" if not any(each.result in _GOOD_RESULTS for each in updates):
+                return "updated" if any(each.result in GOOD_RESULTS for each in updates) else "nothing-to-install"
+            case "canceled" if not any(each.result in GOOD_RESULTS for each in updates):
                 return "skipped"
             case _:
                 return "failed"
@@ -108,7 +109,7 @@ def _error(name: str, outcome: NodeOutcome, states: Sequence[str], result: ev.Ca
     if outcome != "failed":
         return None
     if result is not None:
-        failed = [each.kb or each.title for each in result.updates if each.result not in _GOOD_RESULTS]
+        failed = [each.kb or each.title for each in result.updates if each.result not in GOOD_RESULTS]
         return result.error or (f"{', '.join(failed)}: not installed." if failed else f"CAU says {result.status}.")
     last = states[-1] if states else "nothing"
     return f"CAU left no report of {name}; its last state was {last}."
@@ -132,6 +133,8 @@ def _update(each: ev.CauUpdateResult) -> UpdateReport:
         reboot_required=each.reboot_required,
         meaning=each.meaning,
         next_action=each.next_action,
+        plugin=each.plugin or None,
+        at=each.at,
     )
 
 
@@ -219,8 +222,7 @@ def _sections(
     ]
     if read is not None:
         took = "" if read.seconds is None else f" after {read.seconds / 60:.0f} min"
-        by = f" It was begun by {read.user}." if read.user else ""
-        said.append(f"CAU's report says {read.status}{took}.{by} {read.error}".strip())
+        said.append(f"CAU's report says {read.status}{took}. {read.error}".strip())
     if starting is not None or said:
         rows = tuple((name, value) for name, value in starting.parameters.items()) if starting is not None else ()
         found.append(Section("Cluster-Aware Updating", tuple(said), ("Parameter of Invoke-CauRun", "Value"), rows))
@@ -231,15 +233,7 @@ def _sections(
     )
     if states:
         found.append(Section("What CAU did, in its own words", (), ("Seen at (UTC)", "Node", "State"), states))
-    passed = tuple(
-        (each.node, update.kb or update.title, update.hresult or "", update.meaning or "")
-        for each in (read.nodes if read is not None else ())
-        for update in each.transient
-    )
-    if passed:
-        title = "Failures that a later try made good"
-        found.append(Section(title, (), ("Node", "Update", "Code", "Meaning"), passed))
-    return tuple(found)
+    return (*found, *report_sections(read)) if read is not None else tuple(found)
 
 
 def _last(entries: Sequence[Entry], event_type: type[E]) -> E | None:

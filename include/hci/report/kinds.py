@@ -9,12 +9,14 @@ from include.hci.report import events as ev
 from include.hci.report.folded import Folded, Verdict
 from include.hci.report.kind_cau_remote import cau_remote
 from include.hci.report.kind_cau_self import cau_self
+from include.hci.report.kind_feature import feature
 from include.hci.report.kind_offline import offline
 from include.hci.report.model import RunReport
 
 VERDICTS: Mapping[ev.RunKind, Verdict] = {
     "cau-remote-updating": cau_remote,
     "cau-self-updating": cau_self,
+    "feature-update": feature,
     "offline-update": offline,
 }
 

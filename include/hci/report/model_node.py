@@ -10,7 +10,8 @@ from include.hci.report.part import Part
 from include.hci.report.values import ChosenUpdate, ExcludedUpdate, Problem, ResultName, UpdateRef
 
 #: ``in-progress`` stands only in a report that is built before the run has concluded.
-NodeOutcome = Literal["updated", "nothing-to-install", "failed", "skipped", "not-started", "in-progress"]
+#: ``restarted`` is a node that was only to be restarted, and was.
+NodeOutcome = Literal["updated", "restarted", "nothing-to-install", "failed", "skipped", "not-started", "in-progress"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class UpdateReport(Part):
     """What to do about a failure."""
     install_pass: int | None = None
     """In which round of installing and restarting it was installed, from 1."""
+    plugin: str | None = None
+    """Which plug-in of Cluster-Aware Updating brought it; null: none did."""
+    at: datetime | None = None
+    """When that result came, where CAU's report tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,8 @@ class NodeReport(Part):
     """The build after the run."""
     updates: tuple[UpdateReport, ...] = ()
     """Its updates."""
+    retried: tuple[UpdateReport, ...] = ()
+    """Tries of CAU's run that failed and were made again; how the last one ended is among the updates."""
     error: str | None = None
     """The problem in a line, or why it was skipped."""
     problem: Problem | None = None

@@ -109,6 +109,8 @@ class PlanReport(Part):
     """What that person said."""
     plan_hash: str | None = None
     """What a person approves of it: the hash of what it does under the run's options; null in a plan of an earlier version."""
+    restart_asked: tuple[str, ...] = ()
+    """The nodes that were to be restarted whatever was installed on them, because the run was told to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,10 @@ def node_report(
     failure = _failure(own) if name in facts.failed else None
     wanted = _wanted(name, scanned, planned)
     problem = failure.problem if failure else None
-    outcome = _outcome(name, own, facts, updates, wanted=wanted, over=over)
+    asked = planned is not None and name in planned.restart_asked
+    outcome = _outcome(name, own, facts, updates, wanted=wanted, asked=asked, over=over)
     if problem is None and outcome == "failed":
-        problem = _unnamed_problem(name, own, updates, facts)
+        problem = _unnamed_problem(name, own, updates, facts, asked=asked)
     after = [entry.event.build for entry in own if isinstance(entry.event, ev.Restarted | ev.Verified)]
     builds = [build for build in after if build]
     resyncs = [event.gib for event in _all(own, ev.Resynced) if event.gib is not None]
@@ -185,13 +186,14 @@ def _outcome(
     updates: Sequence[UpdateReport],
     *,
     wanted: bool | None,
+    asked: bool,
     over: bool,
 ) -> NodeOutcome:
     if name in facts.failed:
         return "failed"
     touched = any(isinstance(entry.event, ev.Pausing | ev.InstallStarted | ev.RestartOrdered) for entry in own)
     given_turn = any(isinstance(entry.event, ev.TurnGiven) for entry in own)
-    if not touched and wanted is False:
+    if not touched and wanted is False and not asked:
         return "nothing-to-install"
     if name in facts.skipped:
         return "skipped"
@@ -203,8 +205,10 @@ def _outcome(
         return "not-started"
     is_open = name in facts.paused or name in facts.restarting or name in facts.installing
     installed = any(update.result in _WELL for update in updates)
-    if is_open or _missing(own, updates) or _owes_restart(own):
+    if is_open or _missing(own, updates) or _owes_restart(own) or (asked and not _all(own, ev.Restarted)):
         return "failed"
+    if asked and not installed and not any(event.restart_pending for event in _all(own, ev.Scanned)):
+        return "restarted"
     if installed or facts.restarts.get(name):
         return "updated"
     # Paused and resumed, and nothing came of it: well only when there was nothing to install any more.
@@ -247,7 +251,9 @@ def _missing(own: Sequence[Entry], updates: Sequence[UpdateReport]) -> list[Upda
     ]
 
 
-def _unnamed_problem(name: str, own: Sequence[Entry], updates: Sequence[UpdateReport], facts: RunFacts) -> Problem:
+def _unnamed_problem(
+    name: str, own: Sequence[Entry], updates: Sequence[UpdateReport], facts: RunFacts, *, asked: bool
+) -> Problem:
     """Return the problem of a node that failed without a step saying so, as when the run was ended in its midst."""
     bad = _missing(own, updates)
     if name in facts.installing:
@@ -261,6 +267,8 @@ def _unnamed_problem(name: str, own: Sequence[Entry], updates: Sequence[UpdateRe
         title = (
             f"{named}: not installed on {name}." if len(bad) < 4 else f"{len(bad)} updates are not installed on {name}."
         )
+    elif asked and not _all(own, ev.Restarted):
+        title = f"{name} was to be restarted, and the run ended before it was."
     else:
         title = f"The run ended before {name} was finished."
     return Problem(

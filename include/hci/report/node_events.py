@@ -57,6 +57,15 @@ class Pausing(RunEvent):
     seen: tuple[RoleSeen, ...] = ()
 
 
+class Paused(RunEvent):
+    """The cluster has taken the order: the node is paused by this run, and its drain goes on."""
+
+    kind = "done"
+    event: Literal["paused"] = "paused"
+    step: StepName = "drain"
+    node: str
+
+
 class PauseRefused(RunEvent):
     """The cluster refused the pause and the node is still Up: there is nothing of this run's to undo on it."""
 

@@ -69,7 +69,9 @@ def _reasons(node: PlannedNode) -> list[str]:
 
 def _work(node: PlannedNode) -> str:
     updates = [_safe(update.label) for update in node.updates]
-    if node.restart_pending:
+    if node.restart_asked:
+        updates.append("a restart, as asked for")
+    elif node.restart_pending:
         updates.append("a restart that is pending")
     return "<br>".join(updates)
 

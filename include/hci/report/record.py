@@ -142,6 +142,10 @@ class RunRecord:
         found = self.all_of(event_type, node)
         return found[-1] if found else None
 
+    def keep(self, name: str, text: str) -> None:
+        """Keep ``text`` beside the events under ``name``, without secrets; raises OSError when it could not be made durable."""
+        self.storage.write(name, str(self._redactor.clean(text)))
+
     @property
     def facts(self) -> RunFacts:
         """What this run changed (or was about to change) and has not taken back yet."""

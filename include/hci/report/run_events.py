@@ -92,7 +92,10 @@ class NodeUpdaterChosen(RunEvent):
 
 
 class Planned(RunEvent):
-    """The plan: nodes in ``order`` (also those with nothing to do), updates per node, the reason for the order."""
+    """The plan: nodes in ``order`` (also those with nothing to do), updates per node, the reason for the order.
+
+    ``restart_asked``: nodes that are restarted because the run was told to, whatever is installed on them.
+    """
 
     kind = "outcome"
     event: Literal["planned"] = "planned"
@@ -103,6 +106,7 @@ class Planned(RunEvent):
     max_failed_nodes: int | None = None
     estimated_minutes: float | None = None
     plan_id: str | None = None
+    restart_asked: tuple[str, ...] = ()
 
 
 class Approved(RunEvent):

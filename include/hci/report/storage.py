@@ -81,11 +81,12 @@ class LocalStorage:
 
     def list(self, prefix: str) -> list[str]:
         """Return the files whose path below the root begins with ``prefix``."""
-        folder = self.root / prefix.rpartition("/")[0]
-        if not folder.is_dir():
-            return []
-        names = (path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file())
-        return sorted(name for name in names if name.startswith(prefix) and f"/{_TEMPORARY}" not in f"/{name}")
+        names: list[str] = []
+        # A run's record has a file per event and is listed at every poll: nothing is asked of each file by itself.
+        for folder, _, files in os.walk(self.root / prefix.rpartition("/")[0]):
+            at = Path(folder).relative_to(self.root).as_posix()
+            names += (file if at == "." else f"{at}/{file}" for file in files if not file.startswith(_TEMPORARY))
+        return sorted(name for name in names if name.startswith(prefix))
 
     def remove(self, name: str) -> None:
         """Delete the file."""

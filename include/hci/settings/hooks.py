@@ -55,7 +55,8 @@ class HookCommand(Settings):
         for name, value in given.items():
             if not _PARAMETER.fullmatch(name):
                 raise ValueError(f"{name!r} is not the name of a parameter.")
-            if name.lower() in _SECRETS:
+            # AuthToken and ClientSecret are what such parameters are mostly called.
+            if any(word in name.lower() for word in _SECRETS):
                 raise ValueError(
                     f"{name}: secrets never stand in this file. Let the function of the endpoint read its own."
                 )

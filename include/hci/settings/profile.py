@@ -131,7 +131,8 @@ class UpdatingRunProfile(Settings):
         default=3, ge=1, le=20, description="How many reads in a row must find the storage whole."
     )
     stuck_repair_minutes: Minutes = Field(
-        default=30, description="A repair job that moves no bytes for this long is stuck."
+        default=30,
+        description="A repair job that moves no bytes for this long is stuck; so long an unsafe disk may put off a restart.",
     )
     max_passes_per_node: int = Field(
         default=4, ge=1, le=20, description="How many rounds of install and restart a node may need."

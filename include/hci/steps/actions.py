@@ -80,11 +80,12 @@ class SuspendNode:
             suspend_cluster_node(shell, self.node)
         except CommandFailed as error:
             # Only the node's own state tells that nothing has come of it.
-            if any(node.name == self.node and node.is_up for node in get_cluster_nodes(shell)):
+            if any(node.name.lower() == self.node.lower() and node.is_up for node in get_cluster_nodes(shell)):
                 code = None if error.code is None else format_code(plain_code(error.code))
                 refused = ev.PauseRefused(node=self.node, why=error.detail, code=code)
                 scene.record.add(refused, scene.clock())
             raise
+        scene.record.add(ev.Paused(node=self.node), scene.clock())
 
 
 @dataclass(frozen=True, slots=True)

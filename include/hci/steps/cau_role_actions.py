@@ -13,7 +13,7 @@ from include.hci.cluster.cau_role import (
     set_cau_cluster_role,
     start_role_run,
 )
-from include.hci.cluster.features import install_windows_features
+from include.hci.cluster.features import install_command, install_windows_features
 from include.hci.cluster.firewall import allow_remote_shutdown
 from include.hci.policy.cau_role import shown_value
 from include.hci.powershell.errors import CommandFailed
@@ -41,7 +41,7 @@ class InstallFeatures:
 
     def describe(self) -> str:
         """Return the command."""
-        return f"Install-WindowsFeature -Name {', '.join(self.names)} -IncludeManagementTools on {self.node}"
+        return f"{install_command(self.names).describe()} on {self.node}"
 
     def perform(self, scene: Scene) -> None:
         """Install them; the node is never restarted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -63,14 +63,8 @@ class CauSetup(RoleStep[SetupFacts]):
         """Refuse where a critical rule is broken and the run is to set the role up, switch it on or start it."""
         checks = self.checks(facts)
         if blocked := [check for check in checks if self.blocks(check)]:
-            return Stop(_refusal(blocked))
-        noticed = [check for check in checks if not check.passed]
-        said = f"{len(checks) - len(noticed)} of {len(checks)} of CAU's rules are kept"
-        if noticed:
-            said += "; to be known: " + "; ".join(f"{check.title}: {check.evidence}" for check in noticed)
-        if facts.findings is None:
-            said = f"Test-CauSetup was not run: {'; '.join((*facts.not_asked.values(), *map(str, facts.unread)))}"
-        return Done("tested", said)
+            return Stop(setup_refusal(blocked, "The role was not touched."))
+        return Done("tested", say_setup(facts, checks))
 
     def events(self, facts: SetupFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
         """Put the findings on record."""
@@ -81,27 +75,44 @@ class CauSetup(RoleStep[SetupFacts]):
 
     def checks(self, facts: SetupFacts) -> tuple[CheckResult, ...]:
         """Return the findings as checks of a run that is left to CAU."""
-        given = ReadinessFacts(
-            cluster=ClusterInfo(facts.cluster),
-            nodes=(),
-            expected=(),
-            cau_setup=facts.findings,
-            unread=facts.unread,
-            durations=facts.durations,
-            not_asked=facts.not_asked,
-        )
-        return tuple(check for check in check_vendor_tests(given, uses_cau=True) if check.id not in _OTHERS)
+        return check_setup(facts)
 
     def blocks(self, check: CheckResult) -> bool:
         """Return whether ``check`` keeps this run from going on."""
         return check.refuses and self.asked.action in ("configure", "enable", "update_now")
 
 
-def _refusal(blocked: list[CheckResult]) -> Problem:
+def check_setup(facts: SetupFacts) -> tuple[CheckResult, ...]:
+    """Return the findings as checks of a run that is left to CAU."""
+    given = ReadinessFacts(
+        cluster=ClusterInfo(facts.cluster),
+        nodes=(),
+        expected=(),
+        cau_setup=facts.findings,
+        unread=facts.unread,
+        durations=facts.durations,
+        not_asked=facts.not_asked,
+    )
+    return tuple(check for check in check_vendor_tests(given, uses_cau=True) if check.id not in _OTHERS)
+
+
+def say_setup(facts: SetupFacts, checks: Sequence[CheckResult]) -> str:
+    """Return how many of CAU's rules are kept, and what is to be known of the others."""
+    if facts.findings is None:
+        return f"Test-CauSetup was not run: {'; '.join((*facts.not_asked.values(), *map(str, facts.unread)))}"
+    noticed = [check for check in checks if not check.passed]
+    said = f"{len(checks) - len(noticed)} of {len(checks)} of CAU's rules are kept"
+    if noticed:
+        said += "; to be known: " + "; ".join(f"{check.title}: {check.evidence}" for check in noticed)
+    return said
+
+
+def setup_refusal(blocked: Sequence[CheckResult], untouched: str) -> Problem:
+    """Return why nothing is begun; ``untouched`` says what was not changed."""
     advice = dict.fromkeys(check.remediation for check in blocked if check.remediation)
     return Problem(
         title=f"CAU could not update this cluster: {'; '.join(f'{check.title}: {check.evidence}' for check in blocked)}.",
-        meaning="Test-CauSetup says so. The role was not touched.",
+        meaning=f"Test-CauSetup says so. {untouched}",
         next_action=f"{' '.join(advice)} Then clear this task with everything downstream.",
         retry_is_safe=False,
     )

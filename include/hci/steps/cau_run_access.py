@@ -10,6 +10,7 @@ from include.hci.powershell.command import Command
 from include.hci.powershell.errors import NodeUnreachable, RemotingError
 from include.hci.powershell.shell import Shell
 from include.hci.settings.cau_remote import CauRemoteRequest
+from include.hci.settings.feature import FeatureUpdateRequest
 from include.hci.steps.context import StepContext
 from include.hci.steps.failures import is_unknown
 
@@ -27,8 +28,16 @@ class NoCoordinator(RemotingError):
 
 
 def request_of(context: StepContext) -> CauRemoteRequest:
-    """Return what this run was told beyond its options."""
-    return CauRemoteRequest.from_json(context.request)
+    """Return how this run reaches the nodes and what it may do about a lost coordinator, whatever else its kind was told."""
+    given = context.request
+    if context.kind == "feature-update":
+        given = {key: value for key, value in given.items() if key in CauRemoteRequest.model_fields}
+    return CauRemoteRequest.from_json(given)
+
+
+def feature_request(context: StepContext) -> FeatureUpdateRequest:
+    """Return what this feature update was told beyond its options."""
+    return FeatureUpdateRequest.from_json(context.request)
 
 
 def host_shell(cluster: Cluster) -> Shell:

@@ -12,19 +12,30 @@ from include.hci.cluster.cau_runs import (
     CauScan,
     get_last_report_id,
     invoke_cau_scan,
+    invoke_upgrade_scan,
     leave_cau_run,
     recover_cau,
     stop_cau_run,
 )
 from include.hci.cluster.credssp import disable_credssp_server, enable_credssp_server
 from include.hci.cluster.facade import Cluster
-from include.hci.cluster.firewall import allows_remote_shutdown, forbid_remote_shutdown
+from include.hci.cluster.firewall import (
+    REMOTE_SHUTDOWN,
+    FirewallRule,
+    forbid_remote_shutdown,
+    get_firewall_rules,
+    restore_rules,
+    show_rules,
+)
 from include.hci.cluster.nodes import get_cluster_nodes
+from include.hci.cluster.witness import spelled
 from include.hci.policy.plan_hash import NowFacts, differences
 from include.hci.powershell.detached import LeavingShell
 from include.hci.powershell.errors import OutcomeUnknown, RemotingError
 from include.hci.powershell.values import Value
 from include.hci.report import events as ev
+from include.hci.settings import RunOptions
+from include.hci.settings.feature import ROLLING_UPGRADE
 from include.hci.steps.cau_run_access import (
     NoCoordinator,
     ask,
@@ -52,9 +63,10 @@ class PlanOutdated(RemotingError):
 
 @dataclass(frozen=True, slots=True)
 class EnableCredSsp:
-    """Let the management host called ``host`` accept delegated credentials."""
+    """Let the management host called ``host`` accept delegated credentials; ``step`` is the one that needs them first."""
 
     host: str
+    step: ev.StepName = "prepare"
 
     def describe(self) -> str:
         """Return the command."""
@@ -63,7 +75,7 @@ class EnableCredSsp:
     def perform(self, scene: Scene) -> None:
         """Switch it on; it was found off."""
         change = ev.Changing(
-            step="prepare", node=self.host, change="credssp-server", subject=CREDSSP, before="off", after="on"
+            step=self.step, node=self.host, change="credssp-server", subject=CREDSSP, before="off", after="on"
         )
         scene.record.add(change, scene.clock())
         enable_credssp_server(host_shell(scene.cluster))
@@ -129,7 +141,17 @@ class ScanCluster:
 def scan_cluster(cluster: Cluster, context: StepContext) -> CauScan:
     """Return what CAU's plug-ins find now under the options of this run."""
     wanted = {name: value for name, value in run_parameters(context.options).items() if name in SCAN_PARAMETERS}
-    return invoke_cau_scan(delegating_shell(cluster), cluster.name, wanted)  # type: ignore[arg-type]
+    ask_for = invoke_upgrade_scan if is_upgrade(context.options) else invoke_cau_scan
+    return ask_for(delegating_shell(cluster), cluster.name, wanted)  # type: ignore[arg-type]
+
+
+def is_upgrade(options: RunOptions) -> bool:
+    """Tell whether the run brings a feature update from Windows Update and nothing else."""
+    plugins, arguments = options.cau_plugin_name, options.cau_plugin_arguments
+    connected = [value for key, value in (arguments[0] if arguments else {}).items() if key.lower() == "wuconnected"]
+    return [name.lower() for name in plugins] == [ROLLING_UPGRADE.lower()] and [
+        value.lower() for value in connected
+    ] == ["true"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +221,7 @@ class StartCauRun:
         if not self.context.options.require_approval:
             return
         plan, scan = self.context.require_plan(), scan_cluster(scene.cluster, self.context)
-        nodes = get_cluster_nodes(scene.cluster.any())
+        nodes = spelled(get_cluster_nodes(scene.cluster.any()), scene.cluster)
         offered = {
             node.name: [update.update_id for update in scan.of(node.name)] for node in plan.nodes if not node.skip
         }
@@ -208,19 +230,23 @@ class StartCauRun:
 
 
 def announce_firewall(scene: Scene) -> None:
-    """Put on record for every node whose firewall does not let CAU restart it yet that CAU is going to change that."""
+    """Put on record for every node whose firewall does not let CAU restart it yet that CAU is going to change that.
+
+    Every rule is put down as it was found: one that was enabled stays so when the others are disabled again.
+    """
     for name in scene.cluster.nodes:
         try:
-            if allows_remote_shutdown(scene.cluster.on(name)) is not False:
-                continue
+            rules = get_firewall_rules(scene.cluster.on(name), REMOTE_SHUTDOWN)
         except RemotingError:
             continue  # CAU cannot reach that node either
+        if all(rule.enabled for rule in rules):
+            continue
         change = ev.Changing(
             step="run_cau",
             node=name,
             change="firewall-group",
             subject=FIREWALL_RULES,
-            before="disabled",
+            before=show_rules(rules),
             after="enabled",
         )
         scene.record.add(change, scene.clock())
@@ -239,6 +265,22 @@ class DisableFirewallRules:
     def perform(self, scene: Scene) -> None:
         """Order it; that they were to be enabled is on record."""
         forbid_remote_shutdown(scene.cluster.on(self.node))
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFirewallRules:
+    """Set the rules on ``node`` as they were found."""
+
+    node: str
+    rules: tuple[FirewallRule, ...]
+
+    def describe(self) -> str:
+        """Return the command."""
+        return f"Set-NetFirewallRule for {FIREWALL_RULES} on {self.node}, as they were found"
+
+    def perform(self, scene: Scene) -> None:
+        """Order it."""
+        restore_rules(scene.cluster.on(self.node), self.rules)
 
 
 def not_started(scene: Scene, starting: ev.CauRunStarting, why: str) -> None:

@@ -89,6 +89,7 @@ def report_event(report: CauReport) -> ev.CauReportRead:
         error=report.error,
         coordinator=report.coordinator,
         user=report.user,
+        account=report.account,
         plugin=report.plugin,
         nodes=tuple(map(_node, report.nodes)),
     )
@@ -97,8 +98,10 @@ def report_event(report: CauReport) -> ev.CauReportRead:
 def _node(result: NodeResult) -> ev.CauNodeResult:
     updates, transient = (
         tuple(
-            ev.CauUpdateResult.model_validate({**reported(each).model_dump(), "plugin": plugin})
-            for each, plugin in found
+            ev.CauUpdateResult.model_validate(
+                {**reported(each.result).model_dump(), "plugin": each.plugin, "at": each.at}
+            )
+            for each in found
         )
         for found in (result.updates, result.transient)
     )
@@ -106,10 +109,13 @@ def _node(result: NodeResult) -> ev.CauNodeResult:
         node=result.node,
         status=result.status,
         error=result.error,
+        error_id=result.error_id,
         updates=updates,
         transient=transient,
         suspended_at=result.suspended_at,
         suspended_seconds=None if result.suspended_for is None else result.suspended_for.total_seconds(),
+        succeeded=result.succeeded,
+        failed=result.failed,
     )
 
 

@@ -51,12 +51,14 @@ class CauPrepare(BaseStep[PrepareFacts]):
     """Ends 'ready' once CAU's commands reach the nodes and CAU is free to begin."""
 
     name: ev.StepName = "prepare"
+    #: What is asked again once CAU was recovered.
+    readiness: type[CauReadiness] = CauReadiness
 
     def __init__(self, context: StepContext, clock: Clock) -> None:
         super().__init__(context)
         self._request: CauRemoteRequest = request_of(context)
         self._since: datetime | None = None
-        self._readiness = CauReadiness(context, clock)
+        self._readiness = self.readiness(context, clock)
 
     def observe(self, cluster: Cluster) -> PrepareFacts:
         """Read the management host, CAU's state and the locks."""

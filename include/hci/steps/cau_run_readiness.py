@@ -10,12 +10,12 @@ from include.hci.cluster.facade import Cluster
 from include.hci.cluster.machine import get_windows_version
 from include.hci.policy.cau_options import cau_parameters
 from include.hci.policy.checks.coordinator import CoordinatorFacts, check_coordinator
-from include.hci.policy.readiness import CheckResult, ReadinessFacts, ReadinessRules, Severity, check_readiness
+from include.hci.policy.readiness import CheckResult, ReadinessFacts, Severity, check_readiness
 from include.hci.powershell.errors import RemotingError
 from include.hci.settings import RunOptions
 from include.hci.settings.profile import not_by_cau
 from include.hci.steps.cau_run_access import ask, get_computer_name, readers, request_of
-from include.hci.steps.readiness import Readiness
+from include.hci.steps.readiness import Readiness, rules_of
 
 #: CAU's own rule about the firewall is mended by the run itself where it is told to enable the rules.
 _FIREWALL = "cau-firewall"
@@ -62,10 +62,7 @@ class CauReadiness(Readiness):
     def checks(self, facts: ReadinessFacts) -> tuple[CheckResult, ...]:
         """Return the checks of ``facts`` for a run that is left to CAU."""
         options, request = self.context.options, request_of(self.context)
-        rules = ReadinessRules(
-            self.context.guid, options.max_failed_nodes, options.require_all_nodes_online, uses_cau=True
-        )
-        found = check_readiness(facts, rules)
+        found = check_readiness(facts, rules_of(self.context, uses_cau=True))
         if not isinstance(facts, CauReadinessFacts):
             return found
         if options.enable_firewall_rules:

@@ -7,12 +7,26 @@ from datetime import datetime, timedelta
 from include.hci.cluster.as_found import get_credssp
 from include.hci.cluster.cau_runs import get_cau_status
 from include.hci.cluster.facade import Cluster
-from include.hci.cluster.firewall import REMOTE_SHUTDOWN, allows_remote_shutdown
+from include.hci.cluster.firewall import (
+    REMOTE_SHUTDOWN,
+    allows_remote_shutdown,
+    get_firewall_rules,
+    parse_rules,
+    show_restoring,
+    show_rules,
+)
 from include.hci.policy.checks.coordinator import is_same_machine
 from include.hci.report import events as ev
 from include.hci.report.facts import Change
 from include.hci.steps.cau_run_access import ask, host_shell, readers
-from include.hci.steps.cau_run_actions import CAU_RUN, DisableCredSsp, DisableFirewallRules, EndSession, StopCauRun
+from include.hci.steps.cau_run_actions import (
+    CAU_RUN,
+    DisableCredSsp,
+    DisableFirewallRules,
+    EndSession,
+    RestoreFirewallRules,
+    StopCauRun,
+)
 from include.hci.steps.context import StepContext
 from include.hci.steps.undo import Standing
 
@@ -61,16 +75,24 @@ class FirewallUndoer:
     def read(self, cluster: Cluster, context: StepContext, change: Change) -> Standing:
         """Return whether they are still enabled; a run that is still on needs them."""
         what, command = self.describe(change)
-        if not allows_remote_shutdown(cluster.on(change.node)):
+        before, shell = parse_rules(change.before), cluster.on(change.node)
+        if before:
+            is_back = show_rules(get_firewall_rules(shell, REMOTE_SHUTDOWN)) == show_rules(before)
+        else:
+            is_back = not allows_remote_shutdown(shell)
+        if is_back:
             return Standing(change, what, command)
         status = ask(readers(cluster), lambda shell: get_cau_status(shell, cluster.name))
         if status.is_on:
             return Standing(change, what, command, wait="CAU's run still needs them", until=_stopped_by(context))
-        return Standing(change, what, command, undo=DisableFirewallRules(change.node))
+        undo = RestoreFirewallRules(change.node, before) if before else DisableFirewallRules(change.node)
+        return Standing(change, what, command, undo=undo)
 
     def describe(self, change: Change) -> tuple[str, str]:
-        """Return them in words, and the command that disables them."""
+        """Return them in words, and the command that puts them back."""
         command = f"On {change.node}: Disable-NetFirewallRule -Group '{REMOTE_SHUTDOWN}'"
+        if before := parse_rules(change.before):
+            command = f"On {change.node}: {'; '.join(map(show_restoring, before))}"
         return f"{change.subject} on {change.node}", command
 
 

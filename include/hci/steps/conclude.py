@@ -14,7 +14,7 @@ from include.hci.cluster.cau import NAMESPACE, LockClass, get_lock_holders
 from include.hci.cluster.facade import Cluster
 from include.hci.cluster.nodes import ClusterNode
 from include.hci.cluster.storage import get_fault_domains
-from include.hci.cluster.values import NodeState
+from include.hci.cluster.values import DrainStatus, NodeState
 from include.hci.cluster.witness import read_from_witness
 from include.hci.policy import hygiene as policy
 from include.hci.policy.gates import find_node
@@ -31,8 +31,12 @@ from include.hci.steps.undo import Stages, Standing, Undoer, read_standings, sub
 from include.hci.steps.undoers import UNDOERS
 from include.hci.steps.work import ReleaseUpdater
 
-#: How long the end of a run waits for a node, or for the whole cluster, to answer.
+#: How long the end of a run waits for a node, or for the whole cluster, to answer; never longer than a restart may take.
 PATIENCE = timedelta(minutes=5)
+#: How long disks may take to leave maintenance mode; a wait without an end would keep everything else from being undone.
+LEAVING = timedelta(minutes=20)
+#: Said of a node that is resumed although its pause may have been another's: nothing that can be read tells whose it is.
+_UNSEEN = ", though nobody saw this run's order to pause it arrive: if a person has paused it, pause it again"
 #: How often each thing is tried.
 MOST_TRIES = 3
 
@@ -92,6 +96,7 @@ class Conclude(BaseStep[ConcludeFacts]):
         self.undone: list[str] = []
         self._proved: ConcludeFacts | None = None
         self._stages = Stages()
+        self._patience = min(PATIENCE, timedelta(minutes=context.options.reboot_timeout_minutes))
 
     def observe(self, cluster: Cluster) -> ConcludeFacts:
         """Read what is left; a cluster that does not answer is a finding, not an error."""
@@ -168,7 +173,7 @@ class Conclude(BaseStep[ConcludeFacts]):
         if facts.silence and (taking_back := self._take_back(facts, now)):
             return taking_back
         if facts.silence:
-            if now - facts.began < PATIENCE:
+            if now - facts.began < self._patience:
                 return Wait(f"the cluster does not answer: {facts.silence}")
             remainder = self._unreadable(facts)
             return self._give_up(remainder) if remainder else self._end(facts)
@@ -198,11 +203,17 @@ class Conclude(BaseStep[ConcludeFacts]):
         return Wait(f"'{action.describe()}' was refused: {error.detail}")
 
     def events(self, facts: ConcludeFacts, decision: Decision) -> tuple[ev.RunEvent, ...]:
-        """Put on record that the lock is gone, where it is."""
-        kept = facts.silence or any(key.startswith("lock ") for key in facts.given_up)
-        if kept or facts.changes.lock_guid is None:
+        """Put on record where the lock is gone: everywhere, or on all nodes but those that it was given up on."""
+        if facts.silence or facts.changes.lock_guid is None:
             return ()
-        return (ev.LockReleased(guid=str(self.context.guid)),)
+        guid = str(self.context.guid)
+        if not any(key.startswith("lock ") for key in facts.given_up):
+            return (ev.LockReleased(guid=guid),)
+        standing = {*facts.unread, *facts.run_locks, *facts.node_locks}
+        free = tuple(
+            name for name in facts.changes.lock_nodes if name not in standing and f"lock {name}" not in facts.given_up
+        )
+        return (ev.LockReleased(guid=guid, nodes=free),) if free else ()
 
     def _resume(self, facts: ConcludeFacts, name: str, now: datetime) -> Decision | None:
         failback = self.context.options.failback_mode
@@ -216,13 +227,14 @@ class Conclude(BaseStep[ConcludeFacts]):
             by_hand = cleared if node.kept_out == "quarantined" else command
             return self._give_up((key, Remainder(what, f"the node is {node.kept_out}", by_hand)))
         if name in facts.changes.in_maintenance:
+            by_hand = f"Get-StorageScaleUnit -FriendlyName {name} | Disable-StorageMaintenanceMode; {command}"
+            held = f"the disks of {name} are in maintenance mode"
             if name.lower() in facts.leaving_maintenance:
-                return Wait(f"the disks of {name} are leaving maintenance mode")
+                if now < max(facts.began, self._restart_ends(facts, name) or facts.began) + LEAVING:
+                    return Wait(f"the disks of {name} are leaving maintenance mode")
+                return self._give_up((key, Remainder(held, "they have been leaving it for too long", by_hand)))
             if name.lower() in facts.in_maintenance:
-                by_hand = f"Get-StorageScaleUnit -FriendlyName {name} | Disable-StorageMaintenanceMode; {command}"
-                return self._attempt(
-                    facts, key, LeaveMaintenance(name), f"the disks of {name} are in maintenance mode", by_hand
-                )
+                return self._attempt(facts, key, LeaveMaintenance(name), held, by_hand)
             seen = (ev.MaintenanceLeft(step=self.name, node=name),)
             return Act(Note(f"the disks of {name} are in service", seen), "they left maintenance mode")
         if name in facts.orders and (waiting := self._await_restart(facts, name, now)):
@@ -234,13 +246,18 @@ class Conclude(BaseStep[ConcludeFacts]):
             return self._attempt(
                 facts, key, LeaveMaintenance(name), f"the disks of {name} are in maintenance mode", by_hand
             )
+        unseen = name in facts.changes.pause_unseen
         if node.is_up:
-            undone = f"{name} was resumed"
+            undone = f"{name} was resumed{_UNSEEN if unseen and not by_itself else ''}"
             seen_up = (ev.Resumed(step=self.name, node=name, failback_mode=failback), ev.Undone(node=name, what=undone))
             return Act(_Remember(self, undone, Note(f"{name} is Up", seen_up)), "it is in service again")
+        if node.state is NodeState.PAUSED and unseen and node.drain is DrainStatus.NOT_INITIATED:
+            # The run itself always drains what it pauses.
+            why = "somebody paused it without a drain, and nobody saw this run's own order to pause it arrive"
+            return self._give_up((key, Remainder(f"{name} is paused", why, command)))
         if node.state is NodeState.PAUSED:
             return self._attempt(facts, key, ResumeNode(name, failback, self.name), what, command)
-        until = max(facts.began + PATIENCE, self._restart_ends(facts, name) or facts.began)
+        until = max(facts.began + self._patience, self._restart_ends(facts, name) or facts.began)
         if now < until:
             return Wait(f"{name} is {node.state}: it is resumed as soon as it is back", deadline=None)
         return self._give_up((key, Remainder(what, f"the node is {node.state}", command)))
@@ -250,7 +267,7 @@ class Conclude(BaseStep[ConcludeFacts]):
         for standing in facts.standings:
             change, subject = standing.change, subject_of(standing.change)
             since = facts.staged.get(subject, facts.began)
-            if standing.wait and now < max(since + PATIENCE, standing.until or since):
+            if standing.wait and now < max(since + self._patience, standing.until or since):
                 wait = Wait(f"{standing.what}: {standing.wait}")
                 if standing.holds_up:
                     return wait

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from include.hci.policy.plan import Plan
 from include.hci.report.events import RunKind, RunStarted, StepName
 from include.hci.report.record import RunRecord
-from include.hci.settings import RunOptions
+from include.hci.settings import RunOptions, Schedule
 from include.hci.steps.first_seen import FirstSeen, FirstSeenInMemory
 
 #: The name space of run locks: the same cluster and run id give the same GUID on every try, so a retry knows its own lock.
@@ -27,7 +27,8 @@ def orchestrator_guid(cluster: str, run_id: str) -> UUID:
 class StepContext:
     """What every step of one run knows.
 
-    ``plan`` is None until the run has been planned. ``first_seen`` remembers since when the cluster is offered what.
+    ``plan`` is None until the run has been planned. ``first_seen`` remembers since when the cluster is offered what. ``schedule``
+    is the cluster's in the fleet file, whoever begins its runs.
     """
 
     cluster: str
@@ -36,6 +37,7 @@ class StepContext:
     record: RunRecord
     plan: Plan | None = None
     first_seen: FirstSeen = field(default_factory=FirstSeenInMemory)
+    schedule: Schedule | None = None
 
     @property
     def guid(self) -> UUID:
@@ -62,7 +64,18 @@ class StepContext:
 
 
 #: Steps that only read or make safe, in minutes; the others have an option of their own.
-_MINUTES = {"readiness": 15, "scan": 60, "take_lock": 10, "resume": 60, "verify": 120, "conclude": 30}
+_MINUTES = {
+    "readiness": 15,
+    "scan": 60,
+    "take_lock": 10,
+    "resume": 60,
+    "verify": 120,
+    "conclude": 30,
+    "preview_channel": 30,
+    "remoting": 20,
+    "validate": 150,
+    "validate_after": 150,
+}
 #: What a restart step may need beside the restarts themselves: reading, waiting for servicing, one more order.
 _SLACK = timedelta(minutes=10)
 
@@ -95,11 +108,20 @@ def deadline_for(name: StepName, options: RunOptions) -> timedelta:
         case "prepare":
             # Only after a recovery of CAU: the storage has to be whole again then.
             return timedelta(minutes=60 + options.resync_timeout_minutes)
+        case "builds":
+            # The storage makes up for the last node, as after every node of a rolling update.
+            return timedelta(minutes=60 + options.resync_timeout_minutes)
         case "resync":
             return timedelta(minutes=options.resync_timeout_minutes)
         case "turn":
             # What a turn waits for is mostly another node on its way back; it is not waited for much longer than a restart.
             return 4 * timedelta(minutes=options.reboot_timeout_minutes)
+        case "vm_versions":
+            # One machine after the other shuts down and starts where that is wanted.
+            return timedelta(hours=12)
+        case "move_role":
+            # Away and home, each with its patience, and broken off where it does not end.
+            return timedelta(minutes=90)
         case "readiness":
             tests = 30 * options.check_cau_setup + 120 * options.validate_cluster
             return timedelta(minutes=_MINUTES[name] + tests)
@@ -113,4 +135,4 @@ def _telling(options: RunOptions) -> timedelta:
 
 def poll_for(name: StepName) -> timedelta:
     """Return the time between two reads of the step ``name`` in production."""
-    return timedelta(seconds=30 if name == "resync" else 10)
+    return timedelta(seconds={"resync": 30, "builds": 30, "move_role": 5}.get(name, 10))

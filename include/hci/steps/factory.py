@@ -21,6 +21,19 @@ from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Clock
 from include.hci.steps.drain import Drain
 from include.hci.steps.engine import Step
+from include.hci.steps.feature_builds import Builds
+from include.hci.steps.feature_channel import JoinPreviewChannel
+from include.hci.steps.feature_level import FunctionalLevel
+from include.hci.steps.feature_lock import feature_lock
+from include.hci.steps.feature_move import ProveMove
+from include.hci.steps.feature_pool import PoolVersion
+from include.hci.steps.feature_prepare import FeaturePrepare
+from include.hci.steps.feature_preview import FeaturePreview
+from include.hci.steps.feature_readiness import FeatureReadiness
+from include.hci.steps.feature_remoting import Remoting
+from include.hci.steps.feature_setup import FeatureSetup
+from include.hci.steps.feature_validate import Validate, ValidateAfter
+from include.hci.steps.feature_vms import VmVersions
 from include.hci.steps.install import Install
 from include.hci.steps.offline_gate import DowntimeGate
 from include.hci.steps.offline_install import InstallBefore, InstallOffline
@@ -62,6 +75,7 @@ NODE: Mapping[StepName, Callable[[StepContext, str, Clock], Step[Any]]] = {
     "restart": Restart,
     "resume": lambda context, node, clock: Resume(context, node),
     "resync": Resync,
+    "remoting": lambda context, node, clock: Remoting(context, node),
     "install_before": InstallBefore,
     "stop_vms": lambda context, node, clock: StopVms(context, node),
     "install_offline": InstallOffline,
@@ -75,6 +89,23 @@ OF_KIND: Mapping[RunKind, Mapping[StepName, Callable[[StepContext, Clock], Step[
         "preview": CauPreview,
         "run_cau": RunCau,
         "collect": CollectCau,
+    },
+    "feature-update": {
+        "readiness": FeatureReadiness,
+        "cau_setup": FeatureSetup,
+        "validate": Validate,
+        "validate_after": ValidateAfter,
+        "prepare": FeaturePrepare,
+        "preview_channel": lambda context, clock: JoinPreviewChannel(context),
+        "preview": FeaturePreview,
+        "run_cau": RunCau,
+        "collect": CollectCau,
+        "builds": Builds,
+        "take_lock": lambda context, clock: feature_lock(context),
+        "functional_level": lambda context, clock: FunctionalLevel(context),
+        "pool_version": lambda context, clock: PoolVersion(context),
+        "vm_versions": lambda context, clock: VmVersions(context),
+        "move_role": lambda context, clock: ProveMove(context),
     },
     "cau-self-updating": {
         "prepare": lambda context, clock: PrepareRole(context),

@@ -28,6 +28,7 @@ class StopVm:
     vm: ClusteredVm
     how: str
     patience: timedelta
+    step: ev.StepName = "stop_vms"
 
     def describe(self) -> str:
         """Return the command."""
@@ -36,7 +37,7 @@ class StopVm:
     def perform(self, scene: Scene) -> None:
         """Order it and wait a while for it."""
         after = "Saved" if self.how == "save" else "Off"
-        event = ev.Changing(step="stop_vms", change="vm-stopped", subject=self.vm.name, before="Running", after=after)
+        event = ev.Changing(step=self.step, change="vm-stopped", subject=self.vm.name, before="Running", after=after)
         scene.record.add(event, scene.clock())
         shell = scene.cluster.on(self.vm.node)
         if self.how == "save":

@@ -101,7 +101,10 @@ class StoppedService:
             return Standing(change, *what, wait="it is still disabled", holds_up=False, until=until)
         servicing = _service(found, SERVICING)
         if servicing is not None and servicing.is_running:
-            return Standing(change, *what, wait="servicing is at work on the server", holds_up=False, until=until)
+            # Its service stays up for a while after the last piece of work. Windows itself starts the cluster service beside it
+            # after every restart, and a cluster that stays down is worse.
+            said = "servicing is at work on the server"
+            return Standing(change, *what, start, wait=said, holds_up=False, until=until)
         orders = open_orders(context.record, node)
         if orders and not read_answer(cluster, node).shows_restart(orders[-1]):
             said = "the server was told to restart and has not gone down yet"

@@ -39,7 +39,17 @@ def plan_run(
     last = coordinator_owner(resources)
     order = order_nodes([node.name for node in members.nodes], members.groups, options.node_order, last)
     each = estimate_node_range(history)
-    plan = make_plan(cluster.name, now, members.nodes, scans, order, options.max_failed_nodes, each.expected, each.high)
+    plan = make_plan(
+        cluster.name,
+        now,
+        members.nodes,
+        scans,
+        order,
+        options.max_failed_nodes,
+        each.expected,
+        each.high,
+        options.restart_nodes,
+    )
     seen = read_fingerprint(cluster, shell, members, resources, [node.name for node in plan.nodes if not node.skip])
     # The plan stands on what the scans saw: a node that was patched since has changed.
     scanned = {node.name: node.build for node in plan.nodes if node.build}
@@ -50,6 +60,7 @@ def plan_run(
         order=tuple(node.name for node in plan.nodes),
         updates={node.name: refs(node.updates) for node in plan.nodes},
         why={node.name: node.skip or order.why[node.name] for node in plan.nodes},
+        restart_asked=tuple(node.name for node in working if node.restart_asked),
         max_failed_nodes=plan.max_failed_nodes,
         estimated_minutes=round(len(working) * each.expected.total_seconds() / 60, 1),
         plan_id=plan_hash(plan, plan.options),

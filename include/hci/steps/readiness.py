@@ -16,6 +16,7 @@ from include.hci.policy.readiness import (
 )
 from include.hci.report import events as ev
 from include.hci.report.values import Problem
+from include.hci.settings import RunOptions
 from include.hci.steps.base import BaseStep, read_members
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Clock, Decision, Done, Stop
@@ -35,6 +36,11 @@ class Readiness(BaseStep[ReadinessFacts]):
         super().__init__(context)
         self.clock = clock
 
+    @property
+    def reads(self) -> RunOptions:
+        """The options that say what is read."""
+        return self.context.options
+
     def observe(self, cluster: Cluster) -> ReadinessFacts:
         """Read the cluster from one node, then every node by itself; what does not answer is a finding.
 
@@ -45,7 +51,7 @@ class Readiness(BaseStep[ReadinessFacts]):
         names = [node.name for node in members.nodes if node.name.lower() in known]
         up = [cluster.on(node.name) for node in members.nodes if node.is_up and node.name in names]
         shells = (shell, *(other for other in up if other != shell))
-        readings, options = Readings(self.clock), self.context.options
+        readings, options = Readings(self.clock), self.reads
         whole = read_whole(cluster.name, shells, options, readings)
         cau = read_cau(cluster, shells, options, readings)
         own = read_nodes(cluster, names, members.groups, readings)
@@ -121,9 +127,7 @@ class Readiness(BaseStep[ReadinessFacts]):
 
     def checks(self, facts: ReadinessFacts) -> tuple[CheckResult, ...]:
         """Return the checks of ``facts`` under this run's options."""
-        options = self.context.options
-        rules = ReadinessRules(self.context.guid, options.max_failed_nodes, options.require_all_nodes_online)
-        return check_readiness(facts, rules)
+        return check_readiness(facts, rules_of(self.context))
 
     def blocked(self, checks: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         """Return those of ``checks`` that keep this run from starting."""
@@ -131,6 +135,18 @@ class Readiness(BaseStep[ReadinessFacts]):
         # There is no plan yet for which somebody could have acknowledged anything.
         accepted = acknowledged_ids((), "", options.accepted_warnings)
         return blocking(checks, accepted, options.require_acknowledgement)
+
+
+def rules_of(context: StepContext, *, uses_cau: bool = False) -> ReadinessRules:
+    """Return what the run in ``context`` demands; ``uses_cau``: it is left to CAU."""
+    options = context.options
+    return ReadinessRules(
+        context.guid,
+        options.max_failed_nodes,
+        options.require_all_nodes_online,
+        uses_cau=uses_cau,
+        schedule=context.schedule,
+    )
 
 
 def check_json(check: CheckResult) -> dict[str, object]:

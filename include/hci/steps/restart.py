@@ -33,15 +33,20 @@ ORDER_AGAIN_AFTER = timedelta(minutes=5)
 #: What a virtual disk must not be when one more server is taken away: its data would be gone or offline.
 _UNSAFE = frozenset({"detached", "noredundancy", "lostcommunication", "nonrecoverableerror", "error"})
 
+#: What the step does once nothing keeps it from a restart.
+_CHANGES = ("install ", "Enable-StorageMaintenanceMode ", "Restart-Computer ")
+
 
 @dataclass(frozen=True, slots=True)
 class RestartFacts:
     """The node, its answer, and the order to restart that is still open, if any.
 
     ``install`` is read only while no order is open. ``quorum_reason``: why the cluster cannot do without the node's vote, read
-    where an order may follow; ``unsafe_since``: since when this step has seen a virtual disk that forbids one. ``order`` is the
-    last one that is open; ``orders``: how often this try of the step has given one. ``restarts``: how often the node was
-    restarted since this run paused it. ``custody`` is read before an order is given again.
+    where an order may follow. ``unsafe_since`` and ``short_since``: since when this step has seen a virtual disk that forbids
+    one, or a quorum that does, also before its process was replaced. ``order`` is the last one that is open; ``orders``: how
+    often this try of the step has given one. ``restarts``: how often the node was restarted since this run paused it.
+    ``custody`` is read before an order is given again. ``asked``: the run was told to restart the node whatever is installed,
+    and has no such restart on record; ``out_since``: when the run paused it.
     """
 
     node: ClusterNode | None
@@ -54,9 +59,12 @@ class RestartFacts:
     in_maintenance: bool = False
     disks: tuple[VirtualDisk, ...] = field(default=())
     unsafe_since: datetime | None = None
+    short_since: datetime | None = None
     custody: Custody | None = None
     quorum_reason: str = ""
     groups: tuple[ClusterGroup, ...] = ()
+    asked: bool = False
+    out_since: datetime | None = None
 
 
 class Restart(NodeStep[RestartFacts]):
@@ -71,7 +79,8 @@ class Restart(NodeStep[RestartFacts]):
         self.install = Install(context, node, clock, self.work)
         # The install that follows a restart belongs to this step in the record.
         self.install.name = self.name
-        self._unsafe_since: datetime | None = None
+        self._unsafe_since = self._waits_since(_while_unsafe(node))
+        self._short_since = self._waits_since(_for_quorum(node))
         self._orders_before = len(open_orders(self.context.record, self.node))
 
     def observe(self, cluster: Cluster) -> RestartFacts:
@@ -99,7 +108,10 @@ class Restart(NodeStep[RestartFacts]):
         domains = get_fault_domains(shell) if version.needs_manual_maintenance else ()
         disks = get_virtual_disks(shell)
         self._unsafe_since = (self._unsafe_since or self._clock()) if any(map(_is_unsafe, disks)) else None
-        may_order = self.work.scan is not None and self.work.scan.restart_pending
+        asked = self._is_asked()
+        may_order = self.work.scan is not None and (self.work.scan.restart_pending or asked)
+        reason = self._quorum_reason(shell, members) if may_order else ""
+        self._short_since = (self._short_since or self._clock()) if reason else None
         return RestartFacts(
             node=node,
             answer=NodeAnswer(get_operating_system(cluster.on(self.node)).boot_time, build=version.build),
@@ -109,9 +121,36 @@ class Restart(NodeStep[RestartFacts]):
             in_maintenance=any(item.in_maintenance for item in domains if item.name.lower() == self.node.lower()),
             disks=disks,
             unsafe_since=self._unsafe_since,
-            quorum_reason=self._quorum_reason(shell, members) if may_order else "",
+            short_since=self._short_since,
+            quorum_reason=reason,
             groups=members.groups,
+            asked=asked,
+            out_since=self.changes.paused.get(self.node),
         )
+
+    def _waits_since(self, words: str) -> datetime | None:
+        """Return since when what begins with ``words`` is waited for by the record; None: the step's last word is another.
+
+        A process that took over has scanned the node again, and some readings may have failed: neither begins the wait anew.
+        """
+        since = None
+        for entry in reversed(self.context.record.events(self.node, self.name, "decision", "decided")):
+            decided = entry.event
+            if not isinstance(decided, ev.Decided) or decided.decision in ("done", "stop"):
+                break
+            if (decided.action or "").startswith(_CHANGES):
+                break
+            if decided.why.startswith(words):
+                since = entry.at
+            elif decided.why.startswith(f"{self.node} is not restarted"):
+                break
+        return since
+
+    def _is_asked(self) -> bool:
+        """Return whether a restart was asked for that this run has not seen: not even in an earlier turn of the node."""
+        plan = self.context.plan
+        asked = plan is not None and plan.node(self.node).restart_asked
+        return asked and self.context.record.last(ev.Restarted, self.node) is None
 
     def _quorum_reason(self, shell: Shell, members: Members) -> str:
         """Return why the cluster would not survive the restart: a drained node still votes, unless it has no vote at all."""
@@ -140,12 +179,21 @@ class Restart(NodeStep[RestartFacts]):
         if not isinstance(decision, Done):
             return decision
         if decision.outcome == "restart-needed":
-            return self._order(facts, facts.answer.boot_time)
+            why = "a restart is needed to finish what was installed, and no role runs on it"
+            return self._order(facts, facts.answer.boot_time, why)
+        if facts.asked:
+            return self._as_asked(facts, facts.answer.boot_time)
         if facts.restarts:
             times = "once" if facts.restarts == 1 else f"{facts.restarts} times"
             details = {"restarts": facts.restarts, "build": str(facts.answer.build)}
             return Done("restarted", f"{self.node} was restarted {times} and has nothing left to install", details)
         return Done("skipped", f"{self.node} needs no restart")
+
+    def may_cancel(self, facts: RestartFacts, decision: Decision) -> bool:
+        """Before a restart that was only asked for: nothing was installed, so nothing is half done."""
+        scan = None if facts.install is None else facts.install.scan
+        idle = facts.order is None and not facts.restarts and scan is not None and not scan.restart_pending
+        return idle and facts.asked and not isinstance(decision, Stop) and not self.since_resume(ev.InstallStarted)
 
     def pause_point(self, decision: Decision) -> ev.PausePoint | None:
         """Right before the order; entering storage maintenance mode belongs to it."""
@@ -166,7 +214,15 @@ class Restart(NodeStep[RestartFacts]):
             )
         return self.install.refused(action, error, facts.install, now) if facts.install else None
 
-    def _order(self, facts: RestartFacts, boot_time: datetime) -> Decision:
+    def _as_asked(self, facts: RestartFacts, boot_time: datetime) -> Decision:
+        """Return how the node comes by the restart that was asked for: one since it left service is that restart."""
+        if facts.out_since is not None and boot_time > facts.out_since:
+            seen = restarted(self.node, facts.answer, boot_time, self.name)
+            why = f"{self.node} has restarted since it left service: it booted at {boot_time:%H:%M} UTC"
+            return Act(SeeRestart(seen, self.work), why)
+        return self._order(facts, boot_time, "a restart was asked for, and no role runs on it")
+
+    def _order(self, facts: RestartFacts, boot_time: datetime, why: str) -> Decision:
         limit = self.context.options.max_passes_per_node
         if facts.restarts >= limit:
             return Stop(
@@ -181,10 +237,9 @@ class Restart(NodeStep[RestartFacts]):
         if unsafe:
             return self._wait_for_disks(facts, "; ".join(unsafe))
         if facts.quorum_reason:
-            return Wait(f"{self.node} is not restarted: {facts.quorum_reason}")
+            return self._wait_for_quorum(facts)
         if facts.manual_maintenance and not facts.in_maintenance:
             return Act(EnterMaintenance(self.node), "on this version of Windows pausing does not protect the disks")
-        why = "a restart is needed to finish what was installed, and no role runs on it"
         return Act(RestartNode(self.node, boot_time, why), why)
 
     def _wait_for_disks(self, facts: RestartFacts, unsafe: str) -> Wait:
@@ -192,12 +247,25 @@ class Restart(NodeStep[RestartFacts]):
         patience = timedelta(minutes=self.context.options.stuck_repair_minutes)
         problem = Problem(
             title=f"{self.node} was not restarted: {unsafe}.",
-            meaning="A restart could cost the data's last copy. What was installed still waits for it.",
+            meaning="A restart could cost the data's last copy."
+            + (" It was only asked for." if facts.asked else " What was installed still waits for it."),
             next_action="Bring the virtual disk back, then start another run, which only restarts the node.",
             retry_is_safe=False,
         )
         until = None if facts.unsafe_since is None else facts.unsafe_since + patience
-        return Wait(f"{self.node} is not restarted while {unsafe}", None, until, problem)
+        return Wait(f"{_while_unsafe(self.node)} {unsafe}", None, until, problem)
+
+    def _wait_for_quorum(self, facts: RestartFacts) -> Wait:
+        """Wait as long as a turn does for another node to come back: this one is out of service meanwhile."""
+        problem = Problem(
+            title=f"{self.node} was not restarted: {facts.quorum_reason}.",
+            meaning="The whole cluster could have gone down with it.",
+            next_action="Bring the witness and the other nodes online, then start another run, which only restarts the node.",
+            retry_is_safe=False,
+        )
+        patience = 4 * timedelta(minutes=self.context.options.reboot_timeout_minutes)
+        until = None if facts.short_since is None else facts.short_since + patience
+        return Wait(f"{_for_quorum(self.node)} {facts.quorum_reason}", None, until, problem)
 
     def _watch(self, facts: RestartFacts, order: OpenRestart, now: datetime) -> Decision:
         name, answer = self.node, facts.answer
@@ -245,6 +313,14 @@ class SeeRestart:
         """Write the event."""
         self.work.forget()
         scene.record.add(self.event, scene.clock())
+
+
+def _while_unsafe(name: str) -> str:
+    return f"{name} is not restarted while"
+
+
+def _for_quorum(name: str) -> str:
+    return f"{name} is not restarted:"
 
 
 def _is_unsafe(disk: VirtualDisk) -> bool:

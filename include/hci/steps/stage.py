@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from include.hci.cluster.facade import Cluster
-from include.hci.cluster.lock import LockState
+from include.hci.cluster.lock import LockState, RunLock
 from include.hci.cluster.system_task.job import JobState
 from include.hci.policy.selection import Selection
 from include.hci.report import events as ev
-from include.hci.steps.base import NodeStep, read_lock, read_members
+from include.hci.steps.base import NodeStep, read_members
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Decision, Done
 from include.hci.steps.gates import lock_decision
@@ -38,8 +38,9 @@ class Stage(NodeStep[StageFacts]):
         self.work = Work()
 
     def observe(self, cluster: Cluster) -> StageFacts:
-        """Read the lock."""
-        lock = read_lock(cluster, self.context, read_members(cluster)[1])
+        """Read the lock on this node; all nodes stage at once, so that together they look at all of them."""
+        own = [name for name in read_members(cluster)[1].lockable if name.lower() == self.node.lower()]
+        lock = RunLock(cluster, self.context.guid).read(own)
         scan, job = self.work.scan, look_at_job(cluster, self.context, self.node, self.work)
         return StageFacts(lock, scan.selection if scan else None, self.work.downloaded, job)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from include.hci.report.events import ChangeKind
 from include.hci.steps.cau_run_undoers import CauRunUndoer, CredSspUndoer, FirewallUndoer, RemoteSessionUndoer
+from include.hci.steps.feature_move_actions import MovedRole
 from include.hci.steps.job_undoers import FileUndoer, TaskUndoer
 from include.hci.steps.offline_undo import OfflineDisk, StartType, StoppedService, StoppedVm
 from include.hci.steps.silence_undoer import SilenceUndoer
@@ -23,4 +24,5 @@ UNDOERS: Mapping[ChangeKind, Undoer] = {
     "cluster-stopped": StoppedService(),
     "virtual-disk-offline": OfflineDisk(),
     "vm-stopped": StoppedVm(),
+    "vm-moved": MovedRole(),
 }

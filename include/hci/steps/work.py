@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from include.hci.cluster.system_task.updater import Memory
 from include.hci.cluster.updater import CauProviderUpdater, NodeUpdater
 from include.hci.cluster.updates import Update, UpdateResult
 from include.hci.policy.selection import Selection, installed_criteria
-from include.hci.powershell.errors import CommandFailed
+from include.hci.powershell.errors import CommandFailed, RemotingError
 from include.hci.powershell.records import ErrorRecord
 from include.hci.report import events as ev
 from include.hci.report.record import RunRecord
@@ -91,6 +92,10 @@ class ScanNode:
             return
         except CommandFailed as error:
             if not self._is_blocked(error):
+                if self.release:
+                    # Nothing may come after a scan that would take it back, and it would keep every other run out for an hour.
+                    with contextlib.suppress(RemotingError):
+                        remove_lock(scene.cluster.on(self.node), "MSFT_CAUNode", self.context.guid)
                 raise
             remove_lock(scene.cluster.on(self.node), "MSFT_CAUNode", self.context.guid)
             self.work.denied = True

@@ -8,7 +8,7 @@ from enum import IntEnum
 from include.simulator.cmdlets.cau_common import SPACE
 from include.simulator.objects import SimEnum, SimObject
 from include.simulator.world.catalogue import UpdateSpec
-from include.simulator.world.cau_plugins import Plugin
+from include.simulator.world.cau_plugins import ROLLING_UPGRADE, Plugin
 from include.simulator.world.cau_run import CauRun, ErrorData, Installed, NodeResult, NodeStatus
 from include.simulator.world.updates import SUCCEEDED
 from include.simulator.world.world import World
@@ -63,8 +63,8 @@ def update_info(node_name: str, update: UpdateSpec, plugin: str) -> SimObject:
     return thing("UpdateInfo", _about(node_name, update, plugin), base="UpdateInfoBase", text=update.title)
 
 
-def upgrade_info(node_name: str, updates: list[UpdateSpec], plugin: str, connected: bool) -> SimObject:
-    """Return what a rolling upgrade would install on a node."""
+def upgrade_info(node_name: str, updates: list[UpdateSpec], plugin: str, media: str) -> SimObject:
+    """Return what a rolling upgrade would install on a node, from Windows Update or from the setup ``media`` at that path."""
     infos = [
         thing(
             "WuUpdateInfo",
@@ -72,9 +72,17 @@ def upgrade_info(node_name: str, updates: list[UpdateSpec], plugin: str, connect
         )
         for each in updates
     ]
-    properties = thing("UpgradeInstallProperties", {"WuConnected": connected, "WuUpdatesInfo": infos})
+    properties = _install_properties(infos, media)
     found: dict[str, object] = {"NodeName": node_name, "SourcePlugin": plugin, "UpgradeInstallProperties": properties}
     return thing("UpgradeSetupInfo", found)
+
+
+def _install_properties(infos: list[SimObject], media: str) -> SimObject:
+    """Return where a rolling upgrade comes from; setup media have no updates of Windows Update's to list."""
+    properties: dict[str, object] = {"WuConnected": not media, "WuUpdatesInfo": [] if media else infos}
+    if media:
+        properties["PathToSetupMedia"] = media
+    return thing("UpgradeInstallProperties", properties)
 
 
 def install_result(node_name: str, each: Installed) -> SimObject:
@@ -105,7 +113,32 @@ def node_result(result: NodeResult) -> SimObject:
         "NodeSuspendedTimestamp": result.suspended_at,
         "NodeSuspendedDuration": result.suspended_for,
     }
+    upgrades = [each for each in result.installs if each.plugin == ROLLING_UPGRADE]
+    properties["UpgradingOs"] = bool(upgrades)
+    properties["UpgradeResult"] = _upgrade_result(result.node, upgrades[-1]) if upgrades else None
     return thing("NodeResult", properties)
+
+
+def _upgrade_result(node_name: str, each: Installed) -> SimObject:
+    """Return what became of the operating system's upgrade: its HRESULT is what setup ended with."""
+    hresult = each.result.hresult
+    update = each.result.update
+    about = thing("WuUpdateInfo", {key: value for key, value in _about(node_name, update, "").items() if value != ""})
+    properties: dict[str, object] = {
+        "NodeName": node_name,
+        "SourcePlugin": each.plugin,
+        "UpgradeTimestamp": each.result.at,
+        "UpgradeInstallResultCode": SimEnum(SPACE + "ResultCode", each.result.code, _RESULT_CODES[each.result.code]),
+        "SetupExitCode": hresult - (1 << 32) if hresult >= 1 << 31 else hresult,
+        "UpgradeInstallProperties": thing(
+            "UpgradeInstallProperties",
+            {
+                "WuConnected": update.on_windows_update,
+                "WuUpdatesInfo": [about] if update.on_windows_update else [],
+            },
+        ),
+    }
+    return thing("UpgradeResult", properties)
 
 
 def cluster_result(world: World, run: CauRun) -> SimObject:

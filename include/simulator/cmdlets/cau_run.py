@@ -11,7 +11,7 @@ from include.simulator.cmdlets.registry import Call, ask, cmdlet
 from include.simulator.objects import SimObject
 from include.simulator.world.cau_maintenance import resume_node
 from include.simulator.world.cau_options import RUN_OPTIONS, PluginUse
-from include.simulator.world.cau_plugins import ROLLING_UPGRADE, PluginFailure
+from include.simulator.world.cau_plugins import ROLLING_UPGRADE, PluginFailure, from_windows_update
 from include.simulator.world.cau_run import CauRun, SummaryStatus
 from include.simulator.world.locks import NODE, LockHeldError
 from include.simulator.world.machines import DrainStatus, Node
@@ -161,7 +161,7 @@ def _scan(call: Call, node: Node, uses: tuple[PluginUse, ...], *, stop: bool) ->
             continue
         objects: list[SimObject] = [shape.update_info(node.name, each, use.name) for each in found]
         if use.name.lower() == ROLLING_UPGRADE.lower():
-            connected = use.argument("WuConnected").lower() != "false"
-            objects = [shape.upgrade_info(node.name, found, use.name, connected)] if found else []
+            media = "" if from_windows_update(use) else use.argument("PathToSetupMedia")
+            objects = [shape.upgrade_info(node.name, found, use.name, media)] if found else []
         for each in objects:
             call.sink.output(each)

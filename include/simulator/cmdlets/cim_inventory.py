@@ -8,7 +8,7 @@ from include.simulator.cmdlets.cim_objects import instance
 from include.simulator.cmdlets.cim_time_zone import time_zone
 from include.simulator.cmdlets.registry import Call
 from include.simulator.objects import SimObject, UInt16, UInt32, UInt64
-from include.simulator.world.catalogue import SECURITY
+from include.simulator.world.catalogue import SECURITY, UpdateSpec
 from include.simulator.world.machines import Machine, Node
 from include.simulator.world.world import World
 
@@ -26,7 +26,7 @@ def operating_system(call: Call) -> SimObject:
         "Caption": host.os.caption,
         "CSName": host.name,
         "FreePhysicalMemory": UInt64(max(0, free)),
-        "InstallDate": host.boot_time.replace(year=host.boot_time.year - 1, month=1, day=15),
+        "InstallDate": host.installed_at or host.boot_time.replace(year=host.boot_time.year - 1, month=1, day=15),
         "LastBootUpTime": host.boot_time + host.clock_skew,
         "LocalDateTime": call.world.now + host.clock_skew,
         "Name": f"{host.os.caption}|C:\\Windows|\\Device\\Harddisk0\\Partition4",
@@ -104,8 +104,13 @@ def quick_fixes(world: World, machine: Machine) -> list[dict[str, object]]:
             "InstalledOn": at.replace(hour=0, minute=0, second=0, microsecond=0) if at else None,
         }
         for update, at in sorted(updates, key=lambda each: each[0].kb)
-        if update.listed and update.kb and record.installed[update.update_id]
+        if update.listed and update.kb and record.installed[update.update_id] and _is_for(world, machine, update)
     ]
+
+
+def _is_for(world: World, node: Node, update: UpdateSpec) -> bool:
+    """Tell whether the update is one of the version that the node runs: a feature update starts the list anew."""
+    return node.build == (update.for_build or world.spec.os.build)
 
 
 def _fixes(call: Call) -> list[SimObject]:

@@ -1,4 +1,8 @@
-"""How the FailoverClusters cmdlets fail."""
+"""How the FailoverClusters cmdlets fail.
+
+Their exception wraps the one that holds the Win32 code, and remoting writes an exception inside another as its text: a client
+has the error's name and Windows's own words, no number (records in dpaulson45/HealthChecker issue 195).
+"""
 
 from __future__ import annotations
 
@@ -29,17 +33,17 @@ _SYSTEM_TEXTS = {
     5050: "The cluster node is down",
     5058: "The cluster node is not paused",
     5070: "The cluster node is paused",
-    5073: "The cluster node is in the process of shutting down",
+    5073: "The cluster node is shutting down",
     5908: "The group is currently being moved",
     5925: "A quorum of cluster nodes was not present to form a cluster",
     5960: "The resource is locked",
-    5962: "The cluster node is draining its roles",
+    5962: "A node drain is already in progress",
     5966: "The cluster shared volume is already in redirected access mode",
     5967: "The cluster shared volume is not in redirected access mode",
     5973: "The cluster functional level could not be increased because not all nodes support the updated version",
     5984: "The cluster node is isolated",
     5985: "The cluster node is quarantined",
-    5987: "Clustered storage is in a degraded state",
+    5987: "A clustered space is in a degraded condition and the requested action cannot be completed at this time",
 }
 
 
@@ -57,9 +61,10 @@ def win32_hresult(code: int) -> int:
 
 def cluster_error(call: Call, message: str, code: int, category: str) -> TerminatingError:
     """Return the error of a cluster API call that failed with Win32 error ``code``."""
+    text = _SYSTEM_TEXTS.get(code, f"Error code: {code}")
     return TerminatingError(
         SimError(
-            message=f"{message}\n    {_SYSTEM_TEXTS.get(code, f'Error code: {code}')}",
+            message=f"{message}\n    {text}",
             fully_qualified_error_id=f"{call.name},{command_class(call.name)}",
             category=category,
             exception_types=_TYPES,
@@ -67,7 +72,8 @@ def cluster_error(call: Call, message: str, code: int, category: str) -> Termina
             activity=call.name,
             hresult=win32_hresult(code),
             native_error_code=code,
-            properties={"InnerException": f"System.ComponentModel.Win32Exception (0x{0x80070000 | code:08X})"},
+            properties={"InnerException": f"System.ComponentModel.Win32Exception (0x80004005): {text}"},
+            code_inside=True,
         )
     )
 
@@ -96,6 +102,7 @@ def check_service(call: Call) -> None:
             activity=call.name,
             hresult=win32_hresult(1753),
             native_error_code=1753,
+            code_inside=True,
         )
     )
 
@@ -134,6 +141,7 @@ def not_found(call: Call, kind: str, name: str) -> SimError:
         target_type="String",
         hresult=win32_hresult(codes[kind]),
         native_error_code=codes[kind],
+        code_inside=True,
     )
 
 

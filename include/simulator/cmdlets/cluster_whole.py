@@ -12,8 +12,8 @@ from include.simulator.cmdlets.cluster_errors import (
 )
 from include.simulator.cmdlets.cluster_nodes import until
 from include.simulator.cmdlets.cluster_roles import piped
-from include.simulator.cmdlets.registry import Call, ask, cmdlet
-from include.simulator.objects import SimEnum, SimObject, TerminatingError
+from include.simulator.cmdlets.registry import Call, ask, cmdlet, say_what_if
+from include.simulator.objects import Int64, SimEnum, SimObject, TerminatingError
 from include.simulator.world.cluster_service import ServiceDisabledError
 from include.simulator.world.groups import Group
 from include.simulator.world.machines import Node, Power
@@ -36,7 +36,7 @@ async def update_cluster_functional_level(call: Call) -> None:
         text = f"The functional level of cluster '{world.spec.cluster}' could not be updated. {refusal.reason}"
         raise cluster_error(call, text, refusal.code, "NotSpecified")
     if call.has("WhatIf"):
-        call.sink.information(f'What if: Updating the functional level of cluster "{world.spec.cluster}".')
+        say_what_if(f'Updating the functional level of cluster "{world.spec.cluster}".')
         return
     if not call.has("Force"):
         ask(call)
@@ -154,8 +154,8 @@ async def get_cluster_log(call: Call) -> None:
         call.sink.output(file_info(folder or f"\\\\{node.name}\\C$\\Windows\\Cluster\\Reports", name, call.world))
 
 
-def file_info(folder: str, name: str, world: World) -> SimObject:
-    """Return the System.IO.FileInfo of a file that a cmdlet has just written."""
+def file_info(folder: str, name: str, world: World, length: int = 0) -> SimObject:
+    """Return the System.IO.FileInfo of a file of ``length`` bytes that a cmdlet has just written."""
     properties: dict[str, object] = {
         "Attributes": SimEnum("System.IO.FileAttributes", 32, "Archive"),
         "DirectoryName": folder,
@@ -164,6 +164,7 @@ def file_info(folder: str, name: str, world: World) -> SimObject:
         "FullName": f"{folder}\\{name}",
         "IsReadOnly": False,
         "LastWriteTime": world.now,
+        "Length": Int64(length),
         "Name": name,
     }
     types = ("System.IO.FileInfo", "System.IO.FileSystemInfo", "System.MarshalByRefObject", "System.Object")

@@ -43,6 +43,7 @@ def virtual_machine(group: Group) -> SimObject:
     running = vm.state == "Running"
     properties: dict[str, object] = {
         "ComputerName": group.owner.name,
+        "CPUUsage": vm.processor_percent if running else 0,
         "Id": vm.id,
         "IsClustered": True,
         "MemoryAssigned": Int64(int(vm.memory_gib * 1024**3) if running else 0),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.simulator.clock import Clock
 from include.simulator.host import Session, Sink
+from include.simulator.host_interaction import interactive
 from include.simulator.objects import SimError, TerminatingError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ MODULES = (
     "storage_control",
     "storage_health",
     "storage_places",
+    "processes",
 )
 
 
@@ -152,6 +154,16 @@ def cannot_ask() -> TerminatingError:
             "System.Exception",
         ),
     )
+
+
+def say_what_if(text: str) -> None:
+    """Tell the client's host what would be done: it stands in no stream, so that a client without a host hears nothing.
+
+    Source: PowerShell, MshCommandRuntime: the message of ShouldProcess is written to the host's user interface.
+    """
+    client = interactive.get()
+    if client is not None:
+        client.tell("WriteLine2", f"What if: {text}")
 
 
 def ask(call: Call) -> None:

@@ -219,7 +219,7 @@ class SimulatedHost:
                 parameters["WhatIf"] = True
             elif binding.common.what_if:
                 target = ", ".join(runtime_journal.names_of(objects)) or str(parameters.get("Name") or self.name)
-                streams.information(f'What if: Performing the operation "{syntax.name}" on target "{target}".')
+                registry.say_what_if(f'Performing the operation "{syntax.name}" on target "{target}".')
                 continue
             call = Call(syntax.name, self.machine, session, parameters, objects, streams, self.world, self.clock)
             await self._until_power_goes(runtime_faults.run(handler, call))

@@ -109,6 +109,13 @@ def _pool(call: Call) -> Node | None:
     piped = [item for item in objects(call) if isinstance(item, SimObject) and isinstance(item.source, Storage)]
     if any(item.properties["IsPrimordial"] is False for item in piped):
         return host
+    identities = call.texts("UniqueId")
+    if host and identities:
+        own = shape.pool(call.world, host, primordial=False).properties["UniqueId"]
+        if any(identity.lower() == str(own).lower() for identity in identities):
+            return host
+        call.sink.error(query_not_found(call, "MSFT_StoragePool", "UniqueId", identities[0]))
+        return None
     names = call.texts("FriendlyName") or call.texts("Name")
     if host and any(matching(name, [call.world.storage.pool_name]) for name in names):
         return host

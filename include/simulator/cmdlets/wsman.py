@@ -7,6 +7,7 @@ from include.simulator.cmdlets.cluster_errors import matching
 from include.simulator.cmdlets.registry import Call, ask, cmdlet, fail
 from include.simulator.objects import SimError, SimObject, TerminatingError
 from include.simulator.world.machines import Machine
+from include.simulator.world.remoting import RESTART
 
 _POLICY = "HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows\\WinRM\\"
 _INVALID = ("System.InvalidOperationException", "System.SystemException", "System.Exception")
@@ -83,12 +84,17 @@ async def set_wsman_quick_config(call: Call) -> None:
 
 @cmdlet("Enable-PSRemoting")
 async def enable_psremoting(call: Call) -> None:
-    """Let remote users in; it asks first unless -Force was given."""
+    """Let remote users in and restart the service; it asks first unless -Force was given.
+
+    The restart makes the change effective and ends the caller's own session with all others (PowerShell-Docs, Enable-PSRemoting).
+    """
     ask(call)
     was_set_up = call.world.remoting.configured(call.host)
     call.world.remoting.enable_powershell(call.host)
     if not was_set_up:
         call.sink.output("WinRM has been updated to receive requests.")
+    call.world.remoting.restart(call.host)
+    await call.clock.sleep(RESTART)
 
 
 @cmdlet("Disable-PSRemoting")

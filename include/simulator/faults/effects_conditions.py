@@ -52,7 +52,7 @@ CONDITIONS: Mapping[str, Kind] = {
     "download-fails": Kind("a download fails", _WHAT),
     "scan-fails": Kind("a search for updates fails", frozenset({"hresult"})),
     "scan-empty": Kind("a search finds nothing although there is something"),
-    "rolls-back": Kind("an update is gone after the restart", frozenset({"title"})),
+    "rolls-back": Kind("an update is gone after the restart", _WHAT),
     "install-lies": Kind("an update is reported installed and is not", frozenset({"title"})),
     "install-slow": Kind("an update takes longer", frozenset({"title", "minutes"})),
     "install-hangs": Kind("an installation never ends", frozenset({"title"}), _install_again),

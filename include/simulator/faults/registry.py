@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MODULES = (
     "effects_cluster",
     "effects_conditions",
+    "effects_feature",
     "effects_locks",
     "effects_roles",
     "effects_software",

@@ -111,7 +111,8 @@ def swizzle(
     faults. Raises ValueError where nothing could be broken.
     """
     dice = random.Random(f"swizzle:{seed}:{nodes}:{count}")  # noqa: S311
-    able = sorted(row.id for row in catalogue().values() if allow(row) and healable(row))
+    # What only a feature update meets says nothing about any other night.
+    able = sorted(row.id for row in catalogue().values() if allow(row) and healable(row) and row.theme != "feature")
     if not 1 <= count <= len(able) or nodes < 1:
         raise ValueError(
             f"A swizzle breaks 1 to {len(able)} things in a cluster with nodes, not {count} of {nodes} nodes."

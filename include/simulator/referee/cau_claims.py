@@ -13,7 +13,7 @@ from typing import Any
 from include.simulator.referee.history import Frame, History
 
 #: Kinds of runs in which CAU does the work.
-KINDS = frozenset({"cau-remote-updating"})
+KINDS = frozenset({"cau-remote-updating", "feature-update"})
 #: Last states of a node that did not end well: the other ones differ by version, these do not.
 _BAD = frozenset({"failed", "canceled"})
 _COORDINATOR = "Cluster-Aware Updating"
@@ -35,7 +35,7 @@ def check(history: History, report: Mapping[str, Any]) -> Iterator[tuple[str | N
     """Yield every claim of ``report`` that CAU's doings contradict, with the node it is about."""
     if report.get("run_kind") not in KINDS:
         return
-    found = _facts(history.frames, _run_of(history, report))
+    found = _facts(history.frames, run_of(history, report))
     outcome = report.get("outcome")
     if found is None:
         for node in report.get("nodes", ()):
@@ -68,8 +68,11 @@ def _node(found: CauFacts, node: Mapping[str, Any]) -> Iterator[str]:
         yield f"The report says CAU restarted {name} {claimed} times; the world saw {seen}."
 
 
-def _run_of(history: History, report: Mapping[str, Any]) -> str:
-    """Return the id of CAU's run that the report is about: the one it names, or the only one from outside the cluster."""
+def run_of(history: History, report: Mapping[str, Any]) -> str:
+    """Return the id of CAU's run that the report is about: the one it names, or the only one from outside the cluster.
+
+    A feature update may do without one, where only the steps after the installation were asked for.
+    """
     begun = [
         str(frame.detail["run_id"])
         for frame in history.of("cau.run")
@@ -77,7 +80,8 @@ def _run_of(history: History, report: Mapping[str, Any]) -> str:
     ]
     text = json.dumps(report, default=str)
     named = [run_id for run_id in begun if run_id in text]
-    return named[-1] if named else begun[0] if len(begun) == 1 else ""
+    only = begun[0] if len(begun) == 1 and report.get("run_kind") != "feature-update" else ""
+    return named[-1] if named else only
 
 
 def _facts(frames: Sequence[Frame], run_id: str) -> CauFacts | None:

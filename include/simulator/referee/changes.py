@@ -8,6 +8,7 @@ from typing import Any
 
 from include.simulator.journal import Entry
 from include.simulator.referee.orders import RESTART, Order, kind_of, ordered_nodes
+from include.simulator.referee.rules import asked_nodes
 from include.simulator.referee.view import LOCK, ClusterView, GroupView, NodeView, Votes
 
 _RUNNING = frozenset({"on", "shutting down", "up", "true"})
@@ -179,7 +180,19 @@ def _lock_gone(view: ClusterView, entry: Entry, detail: Detail) -> ClusterView:
 
 
 def _rule(view: ClusterView, entry: Entry, detail: Detail) -> ClusterView:
-    return replace(view, rules=view.rules.with_rule(detail))
+    known = len(view.rules.unreadable)
+    view = replace(view, rules=view.rules.with_rule(detail))
+    if detail.get("kind") == "restart" and len(view.rules.unreadable) == known:
+        named = asked_nodes(detail)
+        for node in tuple(view.nodes.values()) if named is None else filter(None, map(view.find, named)):
+            view = view.with_node(node.name, restart_due=True)
+    return view
+
+
+def _policy(view: ClusterView, entry: Entry, detail: Detail) -> ClusterView:
+    """A server that joins the preview channel has to restart for it (azure-stack-docs, update-cluster)."""
+    joins = detail.get("name") == "PreviewChannel" and detail.get("node") and detail.get("after")
+    return view.with_node(detail["node"], restart_due=True) if joins and view.find(detail["node"]) else view
 
 
 def _stopped(view: ClusterView, entry: Entry, detail: Detail) -> ClusterView:
@@ -200,6 +213,7 @@ CHANGES: Mapping[str, Callable[[ClusterView, Entry, Detail], ClusterView]] = {
     "build": _build,
     "update.installed": _installed,
     "feature": _feature,
+    "policy": _policy,
     "group.moved": _group_moved,
     "group.state": _group_state,
     "vm.state": _vm_state,

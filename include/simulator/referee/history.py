@@ -14,7 +14,8 @@ from include.simulator.referee.readings import Reading, Readings, what_is_read
 from include.simulator.referee.view import ClusterView
 
 #: What restarts nodes by itself; no coordinator answers for it.
-_WORLD = ("NT AUTHORITY\\", "Cluster-Aware Updating", "the server itself")
+_CAU = "Cluster-Aware Updating"
+_WORLD = ("NT AUTHORITY\\", _CAU, "the server itself")
 #: Who installs on a node beside the coordinators, as the world names it.
 _OTHER_INSTALLERS = frozenset({"automatic updates", "by hand"})
 
@@ -44,12 +45,14 @@ class History:
     """The frames of a journal; commands that only look are left out, what they read is in ``readings``.
 
     ``actors`` are the accounts that are judged, none meaning everybody; ``guids`` the ids under which they asked for the lock.
+    ``cau_runs`` maps CAU's runs to who answers for them: that of its self-updating role is the cluster's own, whoever ordered it.
     """
 
     frames: tuple[Frame, ...]
     actors: frozenset[str] = frozenset()
     guids: frozenset[str] = frozenset()
     readings: Readings = field(default_factory=Readings)
+    cau_runs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     _by_op: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def of(self, *ops: str) -> list[Frame]:
@@ -71,10 +74,10 @@ class History:
 
     def installs(self, frame: Frame) -> bool:
         """Tell whether the installation of ``frame`` is one that those who are judged began."""
+        orchestrator = str(frame.detail.get("orchestrator") or "").lower()
         if frame.is_fault:
             return False
-        orchestrator = str(frame.detail.get("orchestrator") or "").lower()
-        askers = frame.before.guids.get(orchestrator)
+        askers = frame.before.guids.get(orchestrator) or self.cau_runs.get(orchestrator)
         return orchestrator not in _OTHER_INSTALLERS and (not askers or any(self.blames(asker) for asker in askers))
 
     def is_run(self, actor: str | None) -> bool:
@@ -97,6 +100,7 @@ def read(entries: Iterable[Entry], report: Mapping[str, Any] | None = None) -> H
     looking: set[str] = set()
     asks: dict[str, tuple[str, str]] = {}
     readings: list[Reading] = []
+    cau_runs: dict[str, frozenset[str]] = {}
     view, causes = ClusterView(), Causes()
     for entry in entries:
         op = entry.op
@@ -120,6 +124,9 @@ def read(entries: Iterable[Entry], report: Mapping[str, Any] | None = None) -> H
                 continue
         else:
             by = causes.of(entry)
+            if op == "cau.run" and entry.detail.get("state") == "Started":
+                whose = _CAU if entry.detail.get("self_updating") else by
+                cau_runs[str(entry.detail.get("run_id")).lower()] = frozenset(filter(None, [whose]))
         following = step(view, entry)
         by_op.setdefault(op, []).append(len(frames))
         frames.append(Frame(entry, view, following, by))
@@ -128,4 +135,4 @@ def read(entries: Iterable[Entry], report: Mapping[str, Any] | None = None) -> H
     guids = {named} if named in asked else set(asked)
     actors = frozenset(actor for guid in guids for actor in asked[guid]) or frozenset(changing or looking)
     places = {op: tuple(found) for op, found in by_op.items()}
-    return History(tuple(frames), actors, frozenset(guids), Readings(tuple(readings)), places)
+    return History(tuple(frames), actors, frozenset(guids), Readings(tuple(readings)), cau_runs, places)

@@ -9,11 +9,15 @@ from typing import Any
 from include.simulator.referee.history import Frame, History
 from include.simulator.referee.living_vms import is_ordered
 from include.simulator.referee.orders import CLUSTER, DRAIN
-from include.simulator.referee.rules import CAU_ROLE
+from include.simulator.referee.rules import CAU_ROLE, REMOTE_MANAGEMENT
 
 #: What can be changed: (kind, place, name).
 Key = tuple[str, str, str]
 UNKNOWN = object()
+#: What Set-WSManQuickConfig, Enable-PSRemoting and the rules for remote shutdown leave on a node.
+_REMOTE_MANAGEMENT = frozenset(
+    {("firewall", "Remote Shutdown"), ("firewall", "Windows Remote Management"), ("service", "WinRM")}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,17 @@ class Ledger:
 
 
 def _is_wanted(change: Change) -> bool:
-    """Tell whether the operator allowed to set the self-updating role up: with what it needs of the nodes it is to stay."""
-    if CAU_ROLE not in change.frame.before.rules.permissions:
-        return False
+    """Tell whether the operator allowed it to stay.
+
+    That is the self-updating role with what it needs of the nodes, or remote management, which a feature update wants set up on
+    every node (azure-stack-docs, update-cluster).
+    """
+    allowed = change.frame.before.rules.permissions
     kind, _, name = change.key
+    if REMOTE_MANAGEMENT in allowed and (kind, name) in _REMOTE_MANAGEMENT:
+        return True
+    if CAU_ROLE not in allowed:
+        return False
     return kind in ("cau_role", "feature") or (kind == "firewall" and name == "Remote Shutdown")
 
 

@@ -22,7 +22,7 @@ def check(history: History) -> list[Violation]:
     found = []
     risen: set[str] = set()
     for frame in history.of(*_OPS):
-        if frame.detail.get("what_if") or not history.blames(frame.by):
+        if frame.detail.get("what_if") or frame.is_fault or not history.blames(frame.by):
             continue
         thing = _thing(frame)
         for sentence in _broken(frame, thing, thing in risen):

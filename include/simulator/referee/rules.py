@@ -1,4 +1,4 @@
-"""What the operator allows, as the journal's rules have it: windows, blackouts, a budget, approvals, permissions."""
+"""What the operator allows and asks for, as the rules of the journal have it: windows, a budget, approvals, restarts ..."""
 
 from __future__ import annotations
 
@@ -10,8 +10,21 @@ from typing import Any
 #: What a permission may be for.
 FUNCTIONAL_LEVEL, POOL_VERSION = "functional-level", "pool-version"
 VM_POWER, RESTART_WITH_ROLES = "vm-power", "restart-with-roles"
-CLUSTER_STOP, CAU_ROLE = "cluster-stop", "cau-role"
-PERMISSIONS = frozenset({FUNCTIONAL_LEVEL, POOL_VERSION, VM_POWER, RESTART_WITH_ROLES, CLUSTER_STOP, CAU_ROLE})
+CLUSTER_STOP, CAU_ROLE, VM_VERSION = "cluster-stop", "cau-role", "vm-version"
+REMOTE_MANAGEMENT, PREVIEW_CHANNEL = "remote-management", "preview-channel"
+PERMISSIONS = frozenset(
+    {
+        FUNCTIONAL_LEVEL,
+        POOL_VERSION,
+        VM_POWER,
+        RESTART_WITH_ROLES,
+        CLUSTER_STOP,
+        CAU_ROLE,
+        VM_VERSION,
+        REMOTE_MANAGEMENT,
+        PREVIEW_CHANNEL,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,10 @@ class Rules:
                 return replace(self, budget=int(detail["nodes_out"]))
             case "approval":
                 return replace(self, approvals=(*self.approvals, str(detail["plan_hash"])))
+            case "restart":
+                # What it changes is the nodes, which wait for a restart from then on.
+                asked_nodes(detail)
+                return self
             case "permission":
                 return replace(self, permissions=self.permissions | {str(detail["what"])})
         raise ValueError(f"there is no rule of kind {kind!r}")
@@ -84,6 +101,16 @@ def make_rule(kind: str, detail: Mapping[str, Any]) -> dict[str, Any]:
     if unreadable:
         raise ValueError(f"That is no rule: {unreadable[0]}.")
     return rule
+
+
+def asked_nodes(detail: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the nodes that the operator wants to have restarted, None for all of them; raises where none are named."""
+    nodes = detail["nodes"]
+    if nodes == "all":
+        return None
+    if isinstance(nodes, str) or not nodes:
+        raise ValueError("nodes is a list of names, or 'all'")
+    return tuple(map(str, nodes))
 
 
 def moment(text: object) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.simulator.referee import cau_claims
+from include.simulator.referee import cau_claims, feature_frames
 from include.simulator.referee.history import Frame, History
 from include.simulator.referee.node_facts import NodeFacts, Sight, code, gather, sight
 from include.simulator.referee.readings import BUILD
@@ -20,6 +20,8 @@ SENTENCE = "what the report claims is what the world saw"
 def check(history: History, report: Mapping[str, Any]) -> list[Violation]:
     """Return every claim of ``report`` that the journal contradicts: nodes, updates, restarts, builds, the lock, the outcome."""
     run = _of_this_run(history, str((report.get("lock") or {}).get("guid") or "").lower())
+    if report.get("run_kind") == feature_frames.KIND:
+        run = feature_frames.of_feature_update(history, report)
     if not run:
         return []
     seen_by_run = sight(history)
@@ -116,7 +118,7 @@ def _outcome(
     nodes = {node["name"]: node["outcome"] for node in report.get("nodes", ())}
     outcome = report.get("outcome")
     if outcome == "succeeded":
-        bad = sorted(name for name, each in nodes.items() if each not in ("updated", "nothing-to-install"))
+        bad = sorted(name for name, each in nodes.items() if each not in ("updated", "restarted", "nothing-to-install"))
         if bad:
             return [f"The report says the run succeeded, and of {', '.join(bad)} that it did not."]
         left = sorted(name for name in nodes if _paused_by_run(history, run, name))
@@ -146,7 +148,9 @@ def _node(history: History, run: Sequence[Frame], seen: NodeFacts, node: Mapping
         claims.append(f"The report says {name} was resumed; it is Paused.")
     if outcome == "updated" and not seen.installed:
         claims.append(f"The report says {name} was updated; nothing was installed on it.")
-    if outcome in ("nothing-to-install", "not-started", "skipped") and seen.ours:
+    if outcome == "restarted" and not seen.boots:
+        claims.append(f"The report says {name} was restarted; it never was.")
+    if outcome in ("restarted", "nothing-to-install", "not-started", "skipped") and seen.ours:
         claims.append(f"The report says {outcome} of {name}; {len(seen.ours)} updates were installed on it.")
     if outcome == "not-started" and (seen.drained or seen.restarts):
         claims.append(f"The report says {name} was not started; it was drained or restarted.")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from include.simulator.referee.as_found import belongs, sentence
 from include.simulator.referee.history import Frame, History
 from include.simulator.referee.ledger import Change, Key, Ledger, flatten
+from include.simulator.referee.rules import PREVIEW_CHANNEL, VM_VERSION
 from include.simulator.referee.violation import Violation, violation
 
 NAME = "I11"
@@ -36,7 +37,7 @@ def check(history: History, ledger: Ledger) -> list[Violation]:
     found = [
         violation(NAME, change.frame.entry, change.place or None, sentence(change))
         for change in ledger.left()
-        if not belongs(change) and change.key[0] != "lock"
+        if not belongs(change) and change.key[0] != "lock" and not _is_permitted(change)
     ]
     found += [
         violation(
@@ -45,6 +46,14 @@ def check(history: History, ledger: Ledger) -> list[Violation]:
         for change in _unexplained(history, ledger)
     ]
     return found
+
+
+def _is_permitted(change: Change) -> bool:
+    """Tell whether the operator has allowed it before: neither a virtual machine's version nor the channel ever goes back."""
+    allowed = change.frame.before.rules.permissions
+    if change.key[0] == "vm version":
+        return VM_VERSION in allowed
+    return change.key[0] == "policy" and change.key[2] == "PreviewChannel" and PREVIEW_CHANNEL in allowed
 
 
 def unjudged(history: History) -> str:

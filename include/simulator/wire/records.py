@@ -25,6 +25,8 @@ _READ_ONLY: Final = (
     "System.Object",
 )
 _PROGRESS_TYPE: Final = f"{_AUTOMATION}.ProgressRecordType"
+#: What an InvalidOperationException has of its own, whatever is inside it (COR_E_INVALIDOPERATION).
+_INVALID_OPERATION: Final = -2146233079
 _LONG_NAME: Final = 40
 _KEPT_ENDS: Final = 15
 #: The flags of RemoteStreamOptions that ask for the invocation info of each kind of record.
@@ -118,10 +120,10 @@ def exception(error: SimError) -> SimObject:
         "StackTrace": None,
         "HelpLink": None,
         "Source": None,
-        "HResult": error.hresult,
+        "HResult": _INVALID_OPERATION if error.code_inside else error.hresult,
     }
     own = {name: value for name, value in error.properties.items() if name not in base}
-    if error.native_error_code is not None:
+    if error.native_error_code is not None and not error.code_inside:
         own["NativeErrorCode"] = error.native_error_code
     properties = own | base | {name: value for name, value in error.properties.items() if name in base}
     return SimObject(tuple(names), properties, to_string=f"{names[0]}: {error.message}")

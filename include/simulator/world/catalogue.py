@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from include.simulator.world.versions import OsVersion
 
@@ -24,6 +24,7 @@ class UpdateSpec:
     the update is effective. ``boot_minutes`` is what it adds to the restart, ``servicing_minutes`` to the work after the boot.
     ``recommended``: only offered with IncludeRecommendedUpdates. ``for_build`` is the build it is for where that is not the
     cluster's first one; ``min_ubr`` and ``max_ubr`` bound the revisions it is offered to. ``on_wsus``: WSUS servers have it.
+    ``on_windows_update``: Windows Update has it; setup media bring what it has not.
     ``preview_build``: only servers on a preview channel get it. ``needs_input``: it wants its licence terms accepted.
     ``listed``: it shows as a hotfix once installed.
     """
@@ -54,6 +55,7 @@ class UpdateSpec:
     min_ubr: int = 0
     max_ubr: int | None = None
     on_wsus: bool = True
+    on_windows_update: bool = True
     preview_build: bool = False
     needs_input: bool = False
     listed: bool = True
@@ -69,11 +71,11 @@ def update_id(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"update:{name}"))
 
 
-def standard_catalogue(os: OsVersion, month: str = "2026-11") -> tuple[UpdateSpec, ...]:
-    """Return one month's updates for ``os``.
+def quality_updates(os: OsVersion, month: str = "2026-11") -> tuple[UpdateSpec, ...]:
+    """Return one month's updates for ``os``, feature updates aside.
 
     The cumulative update (after its servicing stack, where that is separate), .NET, definitions, a second wave that is offered
-    only after the cumulative update is effective, last month's superseded one, a preview, a recommended one and a feature update.
+    only after the cumulative update is effective, last month's superseded one, a preview and a recommended one.
     """
     product = "Microsoft server operating system, version " + os.display_version
     ssu, cumulative, old = update_id(f"ssu-{os.key}"), update_id(f"lcu-{os.key}"), update_id(f"lcu-old-{os.key}")
@@ -165,8 +167,6 @@ def standard_catalogue(os: OsVersion, month: str = "2026-11") -> tuple[UpdateSpe
             )
         )
     catalogue += _left_to_people(os)
-    if os.next_build:
-        catalogue += _feature_updates(os, month)
     return tuple(catalogue)
 
 
@@ -193,55 +193,3 @@ def _left_to_people(os: OsVersion) -> list[UpdateSpec]:
             install_minutes=1,
         ),
     ]
-
-
-def _feature_updates(os: OsVersion, month: str) -> list[UpdateSpec]:
-    """Return the update to the next version, the revision that servers behind on patches get, and what follows it.
-
-    Servers at mixed patch levels therefore see different feature updates (azure-stack-docs, update-cluster, known issues); 20H2
-    before KB5003237 (17784.1737) sees none. WSUS does not have the one to 23H2 (azure-stack-docs, upgrade).
-    """
-    current = _current_feature_update(os)
-    earlier = replace(
-        current,
-        update_id=update_id(f"feature-earlier-{os.key}"),
-        kb="KB5098900",
-        title=f"{current.title} (earlier revision)",
-        min_ubr=0,
-        max_ubr=os.ubr - 1,
-    )
-    following = UpdateSpec(
-        update_id=update_id(f"lcu-next-{os.key}"),
-        kb="KB5099131",
-        title=f"{month} Cumulative Update for the version after {os.display_version} for x64-based Systems (KB5099131)",
-        categories=(SECURITY,),
-        severity="Critical",
-        download_minutes=6,
-        install_minutes=12,
-        needs_restart=True,
-        long_reboot_hint=True,
-        boot_minutes=3,
-        servicing_minutes=2,
-        for_build=os.next_build,
-        ubr=1001,
-    )
-    return [current, *(() if os.build == 17784 else (earlier,)), following]
-
-
-def _current_feature_update(os: OsVersion) -> UpdateSpec:
-    return UpdateSpec(
-        update_id=update_id(f"feature-{os.key}"),
-        kb="KB5099900",
-        title=f"Feature update to the version after {os.display_version}",
-        categories=(FEATURE,),
-        download_minutes=25,
-        install_minutes=40,
-        needs_restart=True,
-        long_reboot_hint=True,
-        boot_minutes=15,
-        build=os.next_build,
-        ubr=1,
-        min_ubr=os.ubr,
-        on_wsus=os.next_build != 25398,
-        listed=False,
-    )

@@ -16,6 +16,7 @@ from include.simulator.world.cau_role import CauRole, Roles
 from include.simulator.world.cau_run import CauRun, RunState
 from include.simulator.world.cau_scripts import Scripts
 from include.simulator.world.groups import Group, GroupState
+from include.simulator.world.setup_media import SetupMedia
 from include.simulator.world.spec import CauRoleSpec
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ClusterAwareUpdating:
         self.plugins = Plugins(world)
         self.scripts = Scripts(world)
         self.hotfixes = Hotfixes(world)
-        self.shares: set[str] = set()
+        self.media = SetupMedia(world)
         self.files: dict[tuple[str, str], bytes] = {}
         self.reports: list[CauRun] = []
         self.corrupt: set[uuid.UUID] = set()

@@ -20,7 +20,7 @@ from include.simulator.world.locks import NODE, LockHeldError
 from include.simulator.world.machines import Node
 from include.simulator.world.power import ShutdownInProgressError
 from include.simulator.world.process import Pause, Until
-from include.simulator.world.updates import ANOTHER_INSTALL, SUCCEEDED
+from include.simulator.world.updates import ANOTHER_INSTALL, FAILED, SUCCEEDED, UpdateResult
 
 if TYPE_CHECKING:
     from include.simulator.world.cau_coordinator import Coordinator
@@ -31,6 +31,10 @@ BEFORE_RETRY = timedelta(minutes=1)
 STILL_INSTALLING = timedelta(hours=1)
 E_ACCESSDENIED = 0x80070005
 RPC_UNAVAILABLE = 0x800706BA
+#: What setup leaves where it went back to the version before (windows, resolve upgrade errors).
+ROLLED_BACK = 0xC1900101
+#: The variant in which a rolling upgrade installs whatever the next search finds, a version after the next one too.
+GOES_ON = "cau-rolling-upgrade-goes-on-to-later-versions"
 
 
 class NodeUpdate:
@@ -44,6 +48,7 @@ class NodeUpdate:
         self._node = node
         self._result = coordinator.run.results[node.name]
         self._fatal = False
+        self._upgraded = False
 
     def work(self) -> Generator[Pause, bool, None]:
         """Try until the node is through, its retries are used up, or nothing can make it good."""
@@ -86,6 +91,8 @@ class NodeUpdate:
                 if self._options.stop_on_plugin_failure or len(self._options.plugins) == 1:
                     return ErrorData("PluginFailed", str(failure), failure.hresult)
                 continue
+            if use.name == ROLLING_UPGRADE and self._upgraded and not world.variant(GOES_ON):
+                updates = []
             found[use.name] = [each for each in updates if each.update_id not in seen]
             seen |= {each.update_id for each in updates}
         return found
@@ -165,7 +172,7 @@ class NodeUpdate:
             if node.pending_restart or restart_anyway:
                 restart_anyway = False
                 problem = yield from self._restart()
-                error = error or problem
+                error = error or problem or self._upgrade_missing(found)
             if error is not None:
                 return error
             if self._coordinator.stopping:
@@ -204,6 +211,9 @@ class NodeUpdate:
         world, node = self._world, self._node
         if self._coordinator.blocked(node):
             return ErrorData("AccessDenied", f"Access is denied on {node.name}.", E_ACCESSDENIED)
+        if use.name == ROLLING_UPGRADE and use.flag("MockSetup"):
+            self._upgraded = True
+            return None
         if use.name == HOTFIX:
             results = yield from world.cau.hotfixes.install(node, use, updates, self._run.guid)
         else:
@@ -222,9 +232,27 @@ class NodeUpdate:
             results = operation.results
             if use.name == ROLLING_UPGRADE and all(each.code == SUCCEEDED for each in results):
                 world.updates.commit(node)
+                self._upgraded = True
         self._result.add(use.name, results)
         bad = [each for each in results if each.code != SUCCEEDED]
         return self._update_error("InstallFailed", bad[0].update, bad[0].hresult) if bad else None
+
+    def _upgrade_missing(self, found: Mapping[str, list[UpdateSpec]]) -> Failure:
+        """Check the version after the restart of a rolling upgrade: setup that fails while it boots goes back to the old one.
+
+        Source: AzureLocal-Supportability, CauPostVersionCheck; windows, resolve upgrade errors: 0xC1900101.
+        """
+        node, error = self._node, None
+        for update in found.get(ROLLING_UPGRADE, []):
+            if update.build is None or node.build >= update.build:
+                continue
+            hresult = self._world.updates.record(node).rolled_back.get(update.update_id, 0) or ROLLED_BACK
+            self._upgraded = False
+            self._result.add(ROLLING_UPGRADE, [UpdateResult(update, FAILED, hresult, self._world.now)])
+            gone = f"{update.title} was rolled back with 0x{hresult:08X}"
+            text = f"{node.name} still runs build {node.build} after the restart: {gone}."
+            error = ErrorData("UpgradeRolledBack", text, hresult)
+        return error
 
     def _update_error(self, error_id: str, update: UpdateSpec, hresult: int) -> ErrorData:
         return ErrorData(error_id, f"{update.title} failed on {self._node.name} with 0x{hresult:08X}.", hresult)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from include.simulator.world.catalogue import UpdateSpec
 from include.simulator.world.cau_options import DEFAULT_PLUGIN, OptionError, PluginUse
 from include.simulator.world.criteria import InvalidCriteriaError, parse
+from include.simulator.world.setup_media import MediaError
 
 if TYPE_CHECKING:
     from include.simulator.world.machines import Machine, Node
@@ -35,6 +36,11 @@ _ARGUMENTS = {
     ),
     ROLLING_UPGRADE: ("WuConnected", "PathToSetupMedia", "UpdateClusterFunctionalLevel", "MockSetup"),
 }
+
+
+def from_windows_update(use: PluginUse) -> bool:
+    """Tell whether a rolling upgrade gets the operating system from Windows Update, and not from setup media."""
+    return use.argument("WuConnected").lower() != "false"
 
 
 class PluginError(Exception):
@@ -112,6 +118,9 @@ class Plugins:
         for name in use.arguments:
             if plugin.built_in and name.lower() not in known:
                 raise OptionError("CauPluginArguments", f"The plug-in {plugin.name} has no argument {name}.")
+        if plugin.name == ROLLING_UPGRADE and not from_windows_update(use) and not use.argument("PathToSetupMedia"):
+            text = f"The plug-in {ROLLING_UPGRADE} needs the argument PathToSetupMedia where WuConnected is false."
+            raise OptionError("CauPluginArguments", text)
         if plugin.name == HOTFIX and not use.argument("HotfixRootFolderPath"):
             raise OptionError("CauPluginArguments", f"The plug-in {HOTFIX} needs the argument HotfixRootFolderPath.")
         return plugin
@@ -137,10 +146,11 @@ class Plugins:
         return found
 
     def _upgrades(self, node: Node, use: PluginUse) -> list[UpdateSpec]:
-        if use.argument("WuConnected").lower() == "false":
-            media = use.argument("PathToSetupMedia")
-            if media.lower().rstrip("\\") not in self._world.cau.shares:
-                raise PluginFailure(f"The setup media at {media!r} cannot be read.", 0x80070003)
+        if not from_windows_update(use):
+            try:
+                return self._world.cau.media.offered(node, use.argument("PathToSetupMedia"))
+            except MediaError as why:
+                raise PluginFailure(str(why), why.hresult) from None
         criteria = parse("IsInstalled=0 and Type='Software'")
         return self._world.updates.search(node, criteria, features_only=True)
 

@@ -40,7 +40,8 @@ class Vm:
     """A virtual machine.
 
     ``state`` is Running, Off, Saved or PausedCritical (its storage is out of reach); ``blocked`` says why it cannot migrate;
-    ``version`` is that of its configuration, ``disc`` the image in its DVD drive, a path.
+    ``version`` is that of its configuration, ``disc`` the image in its DVD drive, a path; ``processor_percent`` how much of its
+    host's processors it uses while it runs.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Vm:
     blocked: str = ""
     version: str = ""
     disc: str = ""
+    processor_percent: int = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -106,6 +108,7 @@ class Groups:
         state_of_vm = "Running" if spec.running else "Off"
         version = spec.version or self._world.virtual_machines.common()
         group.vm = Vm(spec.name, spec.memory_gib, spec.disk, state_of_vm, group.id, spec.blocked, version)
+        group.vm.processor_percent = spec.processor_percent
         group.wanted = spec.running
         return group
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from include.simulator.world.machines import Node, NodeState
-from include.simulator.world.versions import OsVersion, running
+from include.simulator.world.versions import VERSIONS, OsVersion, os_version, running
 
 if TYPE_CHECKING:
     from include.simulator.world.world import World
@@ -33,13 +33,19 @@ def version_of(node: Node) -> OsVersion:
     return running(node.os, node.build)
 
 
+def formed_with(world: World) -> OsVersion:
+    """Return the version whose level the cluster had at the start: the one it was formed with, else its lowest node's."""
+    if world.spec.formed_with:
+        return os_version(world.spec.formed_with)
+    return min((each.os for each in world.nodes), key=lambda os: os.cluster_version)
+
+
 class Levels:
     """Functional level and upgrade version of the cluster."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        lowest = min((each.os for each in world.nodes), key=lambda os: os.cluster_version)
-        self.functional_level, self.upgrade_version = self.pair(lowest)
+        self.functional_level, self.upgrade_version = self.pair(formed_with(world))
 
     def pair(self, os: OsVersion) -> tuple[int, int]:
         """Return functional level and upgrade version that nodes of version ``os`` stand for.
@@ -59,6 +65,16 @@ class Levels:
     def node_pair(self, node: Node) -> tuple[int, int]:
         """Return the highest level and upgrade version that ``node`` supports."""
         return self.pair(version_of(node))
+
+    def admits(self, node: Node) -> bool:
+        """Tell whether the cluster takes ``node`` in: it may be one version ahead of the level, and never behind it.
+
+        Source: windowsserverdocs, cluster-operating-system-rolling-upgrade: a cluster spans two versions at the most.
+        """
+        edition = version_of(node).edition_id
+        pairs = [self.pair(version) for version in VERSIONS.values() if version.edition_id == edition]
+        level = (self.functional_level, self.upgrade_version)
+        return level not in pairs or pairs.index(self.node_pair(node)) - pairs.index(level) in (0, 1)
 
     @property
     def mixed(self) -> bool:

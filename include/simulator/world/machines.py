@@ -74,7 +74,11 @@ class Service:
 
 @dataclass(slots=True, eq=False)
 class Machine:
-    """A Windows machine that can be reached while it is up."""
+    """A Windows machine that can be reached while it is up.
+
+    ``installed_at`` is when its present version was put on it, where that was an upgrade. ``programs`` are the versions of
+    programs that run beside those of Windows, by the names of their processes.
+    """
 
     name: str
     os: OsVersion
@@ -87,6 +91,8 @@ class Machine:
     credssp: bool = False
     clock_skew: timedelta = timedelta(0)
     time_zone: str = "UTC"
+    installed_at: datetime | None = None
+    programs: dict[str, str] = field(default_factory=dict)
 
     @property
     def up(self) -> bool:

@@ -129,8 +129,8 @@ class Membership:
         groups.node_left(node, f"node {node.name} is quarantined")
 
     def start_joining(self, node: Node) -> None:
-        """Let the cluster service of ``node`` look for the cluster; refused while the node is in quarantine."""
-        if node.member or node.quarantined or self._quarantine(node):
+        """Let the cluster service of ``node`` look for the cluster; refused in quarantine, and to a version that does not fit."""
+        if node.member or node.quarantined or not self._world.levels.admits(node) or self._quarantine(node):
             return
         node.joining = True
         self.announce(node)

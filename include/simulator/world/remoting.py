@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from include.simulator.world.firewall import REMOTE_MANAGEMENT
@@ -20,6 +21,10 @@ CONFIGURATIONS = (
     "microsoft.powershell32",
     "microsoft.windows.servermanagerworkflows",
 )
+
+
+#: How long after the order the service is started again: it takes some seconds to stop.
+RESTART = timedelta(seconds=15)
 
 
 @dataclass(slots=True)
@@ -61,6 +66,11 @@ class Remoting:
         self._world.services.start(machine, WINRM)
         self._world.firewall.enable_group(machine, REMOTE_MANAGEMENT)
         self.state(machine).listener = True
+
+    def restart(self, machine: Machine) -> None:
+        """Restart the service, which ends every session of the machine; it answers again after some seconds."""
+        self._world.services.stop(machine, WINRM)
+        self._world.after(RESTART, lambda: self._world.services.start(machine, WINRM) if machine.up else None)
 
     def enable_powershell(self, machine: Machine) -> None:
         """Do what quick_config does and let remote users into PowerShell's session configurations."""

@@ -50,6 +50,7 @@ class Servicing:
             if update.build:
                 node.build, node.ubr = update.build, update.ubr or 1
                 node.os = running(node.os, node.build)
+                node.installed_at = self._world.now
             elif update.ubr and node.build == (update.for_build or self._world.spec.os.build):
                 node.ubr = max(node.ubr, update.ubr)
         if (build, ubr) != (node.build, node.ubr):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from include.simulator.world.catalogue import UpdateSpec, standard_catalogue
+from include.simulator.world.catalogue import UpdateSpec
+from include.simulator.world.feature_catalogue import standard_catalogue
 from include.simulator.world.software import SoftwareSpec
 from include.simulator.world.variants import check as check_variants
 from include.simulator.world.versions import OsVersion, os_version
@@ -53,7 +54,8 @@ class NodeSpec:
 class VmSpec:
     """One clustered virtual machine.
 
-    ``blocked`` says why it cannot move, where it cannot. ``version`` is that of its configuration, the host's where none is told.
+    ``blocked`` says why it cannot move, where it cannot. ``version`` is that of its configuration, the host's where none is told;
+    ``processor_percent`` how much of its host's processors it uses while it runs.
     """
 
     name: str
@@ -63,6 +65,7 @@ class VmSpec:
     running: bool = True
     blocked: str = ""
     version: str = ""
+    processor_percent: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,13 @@ class CauRoleSpec:
 
 @dataclass(frozen=True, slots=True)
 class WorldSpec:
-    """A cluster, its management host and the updates that are offered to it."""
+    """A cluster, its management host and the updates that are offered to it.
+
+    ``management_os`` is the version that the management host runs, the cluster's where none is told; ``management_credssp``
+    says that it takes delegated credentials. ``formed_with`` is the version at whose functional level, pool version and
+    virtual machine version the cluster still is, where its nodes were upgraded since. ``media`` are extracted setup media by
+    their share, each with the version that they bring.
+    """
 
     cluster: str
     os: OsVersion
@@ -101,6 +110,8 @@ class WorldSpec:
     updates: tuple[UpdateSpec, ...]
     domain: str = "corp.contoso.com"
     management_host: str = "MGMT01"
+    management_os: str = ""
+    management_credssp: bool = False
     witness: str = "Cloud Witness"
     drain_on_shutdown: bool = True
     parallel_migrations: int = 1
@@ -113,9 +124,14 @@ class WorldSpec:
     timings: Timings = field(default_factory=Timings)
     variants: frozenset[str] = frozenset()
     host_software: SoftwareSpec = field(default_factory=SoftwareSpec)
+    formed_with: str = ""
+    media: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         check_variants(self.variants)
+        for version in (self.formed_with, self.management_os, *(version for _, version in self.media)):
+            if version:
+                os_version(version)
         names = [node.name for node in self.nodes]
         if not names or len(set(names)) != len(names):
             raise ValueError("A cluster needs nodes with different names.")
@@ -138,11 +154,13 @@ def demo_world(
     vms_per_node: int = 3,
     updates: tuple[UpdateSpec, ...] | None = None,
     timings: Timings | None = None,
+    later_versions: bool = False,
 ) -> WorldSpec:
     """Return a healthy hyperconverged cluster of ``nodes`` servers (1 to 16) running version ``os`` (such as "21H2").
 
     It has one volume per server, two-way mirrors up to two servers and three-way mirrors from three on, a cloud witness,
-    and one month's updates on offer.
+    and one month's updates on offer: the feature update to the next version is among them, and with ``later_versions`` also those
+    that Windows Update has for the versions after it.
     """
     if not 1 <= nodes <= 16:
         raise ValueError(f"A hyperconverged cluster has 1 to 16 servers, not {nodes}.")
@@ -164,7 +182,7 @@ def demo_world(
         nodes=tuple(NodeSpec(name) for name in names),
         vms=vms,
         disks=disks,
-        updates=standard_catalogue(version) if updates is None else updates,
+        updates=standard_catalogue(version, later=later_versions) if updates is None else updates,
         timings=timings or Timings(),
     )
 

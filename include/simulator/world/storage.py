@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from include.simulator.world.levels import version_of
+from include.simulator.world.levels import formed_with, version_of
 from include.simulator.world.machines import Maintenance, Node
 from include.simulator.world.versions import VERSIONS
 
@@ -98,7 +98,7 @@ class Storage:
         self.virtual_disks: list[VirtualDisk] = []
         self.physical_disks: list[PhysicalDisk] = []
         self.pool_name = f"S2D on {world.spec.cluster}"
-        self.pool_version = world.spec.os.pool_version
+        self.pool_version = formed_with(world).pool_version
         self.pool_offline = False
         self.pool_read_only = ""
         self.settings = {

@@ -53,11 +53,15 @@ class Operation:
 
 @dataclass(slots=True)
 class Record:
-    """What a node holds: ``installed`` says whether an update is already effective, ``downloaded`` what may be installed."""
+    """What a node holds: ``installed`` says whether an update is already effective, ``downloaded`` what may be installed.
+
+    ``rolled_back`` holds with what error updates were gone after a restart, the last time.
+    """
 
     installed: dict[str, bool] = field(default_factory=dict)
     downloaded: set[str] = field(default_factory=set)
     committed: set[str] = field(default_factory=set)
+    rolled_back: dict[str, int] = field(default_factory=dict)
     installing: Operation | None = None
     operations: list[Operation] = field(default_factory=list)
     installed_at: dict[str, datetime] = field(default_factory=dict)
@@ -122,7 +126,11 @@ class Updates:
             if condition and condition.text("title").lower() in update.title.lower():
                 self._world.rig.take("rolls-back", node.name)
                 del record.installed[update.update_id]
+                hresult = int(condition.text("hresult", "0"), 0)
+                record.rolled_back[update.update_id] = hresult
                 detail = {"node": node.name, "update_id": update.update_id, "kb": update.kb, "title": update.title}
+                if hresult:
+                    detail["hresult"] = f"0x{hresult:08X}"
                 self._world.emit("update.rolled-back", node, detail)
             else:
                 record.installed[update.update_id] = True
@@ -236,6 +244,8 @@ class Updates:
         policy = self._world.policies.of(node)
         if update.type == "Driver" and self._world.policies.values(node).get("ExcludeWUDriversInQualityUpdate") == 1:
             return False
+        if not update.on_windows_update:
+            return False
         if update.preview_build and not self._world.preview.receives(node):
             return False
         return update.on_wsus if policy.wsus else True
@@ -292,6 +302,8 @@ class Updates:
             "hresult": f"0x{hresult:08X}",
             "orchestrator": operation.orchestrator,
         }
+        if update.is_feature_update:
+            detail["feature"] = True
         if lies:
             detail["applied"] = False  # the node says that it is installed, and it is not
         self._world.emit("update.installed" if operation.kind == "install" else "update.downloaded", node, detail)

@@ -200,6 +200,12 @@ VARIANTS = {
             "cluster-aware-updating-plug-ins: the default query does not exclude feature updates",
         ),
         Variant(
+            "cau-rolling-upgrade-goes-on-to-later-versions",
+            "A run with Microsoft.RollingUpgradePlugin takes every server one version further.",
+            "It installs whatever the search after the restart finds, a feature update to a later version too.",
+            "cluster-aware-updating: a run scans again until nothing is left; nothing is said of versions",
+        ),
+        Variant(
             "cau-bpa-rules-are-numbered",
             "Test-CauSetup identifies its rules by names of their own.",
             "It identifies them by number.",

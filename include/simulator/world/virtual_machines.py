@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from include.simulator.world.groups import Group, GroupState, Vm
 from include.simulator.world.levels import version_of
 from include.simulator.world.machines import Node
+from include.simulator.world.versions import OsVersion, os_version
 
 if TYPE_CHECKING:
     from include.simulator.world.world import World
@@ -33,13 +34,20 @@ class VirtualMachines:
         Azure Stack HCI has no table of its own: it is taken to follow the Windows Server of the same build, or with the
         variant the one before.
         """
-        version = version_of(node)
+        return self._taken_by(version_of(node))
+
+    def _taken_by(self, version: OsVersion) -> tuple[str, ...]:
         lags = self._world.variant("hci-vm-versions-lag-behind") and version.edition_id == "ServerAzureStackHCICor"
         return version.vm_versions[:-1] if lags and len(version.vm_versions) > 2 else version.vm_versions
 
     def common(self) -> str:
-        """Return the configuration version that a virtual machine has when it was made for all nodes of the cluster."""
-        return min((self.supported(node)[-1] for node in self._world.nodes), key=order)
+        """Return the configuration version that a virtual machine has when it was made for all nodes of the cluster.
+
+        Where the nodes were upgraded since, it is still that of the version they had then.
+        """
+        formed = self._world.spec.formed_with
+        then = [self._taken_by(os_version(formed))[-1]] if formed else []
+        return min((*then, *(self.supported(node)[-1] for node in self._world.nodes)), key=order)
 
     def runs_on(self, vm: Vm, node: Node) -> bool:
         """Tell whether ``node`` takes the configuration version of ``vm``."""

@@ -260,9 +260,12 @@ class World:
         )
 
     def _make_host(self) -> ManagementHost:
-        os = self.spec.os
+        spec = self.spec
+        os = os_version(spec.management_os) if spec.management_os else spec.os
         boot = self.clock.now() - timedelta(days=12, hours=5)
-        return ManagementHost(self.spec.management_host, os, boot, 32.0, host_services(), os.build, os.ubr)
+        host = ManagementHost(spec.management_host, os, boot, 32.0, host_services(), os.build, os.ubr)
+        host.credssp = spec.management_credssp
+        return host
 
     def _furnish(self) -> None:
         self.groups.add_core()

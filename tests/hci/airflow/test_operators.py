@@ -54,8 +54,9 @@ def looks(monkeypatch):
     return _looks
 
 
-def context(tries=1, **params):
-    return {"run_id": "run", "params": params, "ti": SimpleNamespace(try_number=tries)}
+def context(tries=1, cleared_at=0, **params):
+    ti = SimpleNamespace(try_number=tries, max_tries=cleared_at + 64)
+    return {"run_id": "run", "params": params, "ti": ti}
 
 
 def node_step(step="drain", node="HCI01", **named):
@@ -113,6 +114,15 @@ def test_a_stop_is_tried_again_until_the_runs_retries_are_used_up(record, tries,
     with pytest.raises(AirflowFailException if final else StepStopped, match="Move SQL01"):
         node_step().ended(context(tries, max_retries_per_node=allowed), Ended("stopped", "", problem))
     assert dict(record.facts.failed) == ({"HCI01": "HCI01 did not drain."} if final else {})
+
+
+def test_a_step_that_a_person_cleared_is_tried_as_often_as_the_first_time(record):
+    problem = Problem(title="HCI01 did not drain.", retry_is_safe=True)
+    for tries in (4, 5):  # cleared after the third attempt
+        with pytest.raises(StepStopped):
+            node_step().ended(context(tries, 3, max_retries_per_node=2), Ended("stopped", "", problem))
+    with pytest.raises(AirflowFailException):
+        node_step().ended(context(6, 3, max_retries_per_node=2), Ended("stopped", "", problem))
 
 
 def test_a_failed_step_of_the_whole_cluster_is_the_runs_problem(record, looks):

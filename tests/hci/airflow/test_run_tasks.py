@@ -13,11 +13,12 @@ from include.hci.airflow.events import Ended
 from include.hci.airflow.open_runs import open_runs
 from include.hci.airflow.run_tasks import ConcludeOperator, PlanOperator, ReadinessOperator, ReportOperator
 from include.hci.airflow.storage import open_record
-from include.hci.airflow.work import keep_plan, now, read_plan
+from include.hci.airflow.work import cluster_settings, keep_plan, now, read_plan
 from include.hci.cluster.updates import Update
 from include.hci.policy.plan import Plan, PlannedNode
 from include.hci.report import events as ev
 from include.hci.report.values import Problem, UpdateRef
+from include.hci.settings import RunOptions
 from tests.hci.report.judging import check_data
 
 REF = UpdateRef(update_id="u1", kb="KB1", title="Cumulative")
@@ -42,7 +43,7 @@ IDLE = PlannedNode("HCI01")
 
 
 def context(scans=(), **changes):
-    ti = SimpleNamespace(try_number=1, xcom_pull=lambda **arguments: list(scans))
+    ti = SimpleNamespace(try_number=1, max_tries=2, xcom_pull=lambda **arguments: list(scans))
     run = SimpleNamespace(run_type="manual", run_after=now(), triggering_user_name="ops", clear_number=0)
     return {"run_id": "run", "params": {}, "ti": ti, "dag_run": run} | changes
 
@@ -192,6 +193,14 @@ def test_the_end_fails_the_run_when_a_node_was_not_updated(record):
     with pytest.raises(AirflowFailException, match="1 updated"):
         ConcludeOperator(task_id="conclude", cluster="demo").ended(context(), Ended("done", "clean"))
     assert report_of(record)["outcome"] == "failed"
+
+
+def test_options_that_have_become_wrong_do_not_keep_a_run_from_being_ended(record):
+    began = RunOptions(max_failed_nodes=1, failback_mode="NoFailback")
+    record.add(ev.RunStarted(run_id="run", cluster="demo", nodes=("HCI01",), options=began.to_json()), now())
+    operator, settings = ConcludeOperator(task_id="conclude", cluster="demo"), cluster_settings("demo")
+    assert operator.options_of(settings, context(params={"failback_mode": "Policy"})).failback_mode == "Policy"
+    assert operator.options_of(settings, context(params={"failback_mode": "nonsense"})) == began
 
 
 def test_an_end_that_could_not_make_safe_is_reported_all_the_same(record):

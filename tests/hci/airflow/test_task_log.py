@@ -67,7 +67,7 @@ def log(monkeypatch):
 
 def context(tries=1):
     params = {"max_retries_per_node": 1}
-    return {"run_id": "run", "params": params, "ti": SimpleNamespace(try_number=tries)}
+    return {"run_id": "run", "params": params, "ti": SimpleNamespace(try_number=tries, max_tries=64)}
 
 
 def drain():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from include.hci.airflow import triggers
 from include.hci.airflow.events import parse
 from include.hci.airflow.triggers import StepTrigger
 from include.hci.policy.progress import Progress
+from include.hci.powershell import threads
 from include.hci.report.values import Problem
 from include.hci.steps.decisions import Done, Stop, Wait
 
@@ -151,7 +153,7 @@ async def test_a_node_waits_for_its_turn_and_then_begins(play):
     [end], published = await play(work, [busy, busy, over], step="turn", group_id="g")
     assert end.status == "done"
     assert work.begun == 1
-    assert [value["text"] for value in published] == ["waits for its turn: HCI01 is first: its drain is deferred"] * 2
+    assert [value["text"] for value in published] == ["waits for its turn: HCI01 is first: its drain is deferred"]
 
 
 async def test_a_node_is_left_alone_when_the_failure_budget_is_used_up(play):
@@ -186,3 +188,18 @@ async def test_the_lock_is_touched_while_a_step_waits(play):
     work = FakeWork(*[Wait("something")] * 40, Done("ok"))
     await play(work)
     assert work.touched >= 1
+
+
+async def test_the_lock_is_touched_although_other_clusters_hold_every_thread(play, monkeypatch):
+    busy, over = threads.RemotingThreads(1), threading.Event()
+    monkeypatch.setattr(threads, "_threads", busy)
+    others = asyncio.ensure_future(busy.run(over.wait, 10))
+    work, touched = FakeWork(Done("ok")), threading.Event()
+    work.keep_lock = touched.set
+    mine = asyncio.ensure_future(play(work))
+    assert await asyncio.to_thread(touched.wait, 5)
+    assert not mine.done()
+    over.set()
+    events, _ = await mine
+    assert (await others, events[0].status) == (True, "done")
+    busy.close()

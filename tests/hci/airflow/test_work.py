@@ -5,13 +5,14 @@ from datetime import date, timedelta
 import pytest
 
 from include.hci.airflow import work
-from include.hci.airflow.storage import open_record
+from include.hci.airflow.begun_settings import SETTINGS, keep_settings, with_kept
+from include.hci.airflow.storage import open_cluster_storage, open_record
 from include.hci.airflow.work import StepWork, now
 from include.hci.cluster.facade import EndpointUnknown
 from include.hci.cluster.updates import Update
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.report import events as ev
-from include.hci.settings import RunOptions
+from include.hci.settings import RunOptions, Schedule
 
 OPTIONS = RunOptions(max_failed_nodes=1, reboot_timeout_minutes=30).to_json()
 
@@ -121,3 +122,53 @@ def test_a_session_configuration_of_its_own_is_a_connection_of_its_own(opened):
     own = cluster.on("hci01", "Scripts").settings
     assert (own.host, own.configuration_name) == ("h1", "Scripts")
     assert own.key() != cluster.on("HCI01").settings.key()
+
+
+def test_a_step_knows_the_schedule_of_its_cluster(opened, monkeypatch):
+    line = {"start_date": "2026-03-02 03:00", "days_of_week": ["TUE"], "weeks_of_month": [3]}
+    schedule = Schedule.model_validate({"timezone": "UTC", "lines": [line]})
+    settings = work.cluster_settings("demo").model_copy(update={"schedule": schedule})
+    monkeypatch.setattr(work, "cluster_settings", lambda name: settings)
+    assert opened().context.schedule == schedule
+
+
+@pytest.fixture
+def lost(monkeypatch, tmp_path):
+    """A fleet file that cannot be read any more, after a run of the cluster has begun."""
+    monkeypatch.setenv("HCI_REPORTS", tmp_path.as_uri())
+    settings = work.cluster_settings("demo")
+    keep_settings(settings)
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("clusters: [demo")
+    monkeypatch.setenv("HCI_FLEET_FILE", str(fleet))
+    return settings
+
+
+def test_a_run_ends_with_the_cluster_that_it_began_with_when_the_fleet_file_has_lost_it(lost, monkeypatch):
+    found = {name: ConnectionSettings(host=name) for name in lost.node_names}
+    monkeypatch.setattr(work.connections, "load", lambda settings: found)
+    monkeypatch.setattr(work.connections, "load_management", lambda settings: None)
+    one = StepWork.open("conclude", "demo", "run", OPTIONS)
+    assert one.settings == lost
+    assert one.cluster.nodes == lost.node_names
+
+
+@pytest.mark.parametrize("step", ["drain", "resume", "verify"])
+def test_no_other_step_goes_on_without_the_fleet_file(lost, step):
+    with pytest.raises(work.ClusterUnknown, match=r"fleet\.yaml"):
+        StepWork.open(step, "demo", "run", OPTIONS)
+
+
+def test_an_end_that_knows_nothing_of_its_cluster_says_what_takes_back_what_is_left(lost):
+    open_cluster_storage("demo").remove(SETTINGS)
+    with pytest.raises(work.ClusterUnknown, match="Mend the file: make_safe__demo then takes back"):
+        StepWork.open("conclude", "demo", "run", OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "added"),
+    [(None, False), ("rolling_update__demo", True), ("rolling_update__other", False), ("make_safe__demo", False)],
+)
+def test_the_dag_of_a_task_outlives_its_cluster_in_the_fleet_file(lost, wanted, added):
+    assert with_kept((), wanted) == ((lost,) if added else ())
+    assert with_kept((lost,), wanted) == (lost,)

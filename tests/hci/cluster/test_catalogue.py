@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from include.hci.cluster import (
+    agents,
     as_found,
     cau,
     cau_role,
@@ -17,18 +18,24 @@ from include.hci.cluster import (
     credssp,
     features,
     firewall,
+    levels,
     machine,
     nodes,
     policies,
+    preview_channel,
+    remoting,
+    role_moves,
     rollout,
     scheduled_tasks,
     scripts,
     services,
+    soft_reboot,
     storage,
     time_zone,
     validation,
     virtual_machines,
     vm_power,
+    vm_versions,
     volumes,
 )
 from include.hci.cluster.catalogue import CATALOGUE, find_entry, outside
@@ -43,8 +50,8 @@ from tests.hci.cluster.test_updater import OURS, methods
 
 SYNTAX = Path(__file__).parents[4] / "shared" / "reference" / "cmdlets"
 VERSIONS = ("2019", "2022", "2025")
-#: ServerManager comes with every version; only the pages of the last one are here.
-ELSEWHERE = {"Get-WindowsFeature", "Install-WindowsFeature"}
+#: ServerManager comes with every version; only the pages of the last one are here. The preview channel's cmdlets have none at all.
+ELSEWHERE = {"Get-WindowsFeature", "Install-WindowsFeature", "Get-PreviewChannel", "Set-PreviewChannel"}
 #: The page of this version runs two parameters into one: -SeparateReboots takes the type of the one behind it.
 SLIPS = {("2025", "Set-CauClusterRole -SiteAwareUpdatingOrder")}
 
@@ -54,9 +61,12 @@ def everything_sent() -> list[Pipeline]:
     shell = FakeShell(
         {
             "Get-Cluster": [obj(Name="C")],
+            "Get-VMHostSupportedVersion": [obj(Version="10.0")],
             "Get-ClusterQuorum": [obj()],
             "Get-CimInstance": [obj(LastBootUpTime="2026-11-03T01:12:00Z", OrchestratorGuid=str(OURS), Bias=60)],
             "Install-WindowsFeature": [obj(Success=True)],
+            "Get-PreviewChannel": [obj(Enabled=False)],
+            "Set-PreviewChannel": [obj(Succeeded=True, RestartRequired=True, ExitCode=0)],
             "Get-ItemProperty": [obj(CurrentBuild="20348")],
             "Get-Item": [obj(Value="false"), obj(Value="true")],
             "Get-CauRun": [obj("RunInProgress"), obj(RunId="r")],
@@ -110,9 +120,21 @@ def everything_sent() -> list[Pipeline]:
     scripts.command_exists(shell, "Set-Maintenance")
     validation.test_cau_setup(shell, "C")
     validation.test_cluster(shell, ["Network"])
+    validation.test_cluster(shell, ["Network"], "C")
     virtual_machines.get_virtual_machines(shell, "HCI01")
     vm_power.shut_down_vm(shell, "VM1", timedelta(minutes=1))
     vm_power.save_vm(shell, "VM1")
+    levels.get_supported_levels(shell)
+    levels.try_functional_level(shell)
+    levels.update_functional_level(shell)
+    levels.get_pools(shell)
+    levels.update_storage_pool(shell, "{pool}")
+    role_moves.live_migrate(shell, "C", "VM1", "HCI02")
+    role_moves.cancel_migration(shell, "C", "VM1")
+    role_moves.move_cluster_group(shell, "FS", "HCI02")
+    vm_versions.get_default_version(shell)
+    vm_versions.get_supported_versions(shell)
+    vm_versions.update_vm_version(shell, "VM1")
     cluster_power.stop_cluster(shell)
     cluster_power.stop_cluster_resource(shell, "Cluster Virtual Disk (V1)")
     cluster_power.start_cluster_resource(shell, "Cluster Virtual Disk (V1)")
@@ -143,11 +165,22 @@ def everything_sent() -> list[Pipeline]:
     cau_role.remove_cau_cluster_role(shell, "C")
     features.get_windows_features(shell)
     features.install_windows_features(shell, ("Failover-Clustering", "RSAT-Clustering", "RSAT-Clustering-PowerShell"))
+    preview_channel.get_preview_channel(shell)
+    preview_channel.set_preview_channel(shell)
     firewall.allow_remote_shutdown(shell)
     time_zone.get_time_zone(shell)
     credssp.enable_credssp_server(shell)
     credssp.disable_credssp_server(shell)
     firewall.forbid_remote_shutdown(shell)
+    firewall.open_remote_shutdown(shell)
+    firewall.restore_rules(shell, (firewall.FirewallRule("R1", enabled=False),))
+    shell.replies["Get-Service"] = [obj(Name="WinRM", Status="Running"), obj(Name="SCVMMAgent", Status="Running")]
+    agents.get_agents(shell)
+    shell.replies["Get-Service"] = [obj(Name="WinRM", Status="Running")]
+    remoting.get_remote_management(shell)
+    remoting.set_wsman_quick_config(shell)
+    remoting.enable_ps_remoting(shell)
+    soft_reboot.get_soft_reboot(shell)
     there = iter((False, True, True, False))  # the folder: not there yet, then there, then gone
     shell.replies["Test-Path"] = lambda pipeline: [next(there, False)]
     tasks = iter(([], [obj(TaskName=JOB.task_name, State="Running")]))

@@ -57,7 +57,11 @@ def test_an_installation_says_whether_a_restart_has_to_follow(restart, needed):
     )
     done = install_windows_features(shell, ["Failover-Clustering"])
     assert (done.installed, done.restart_needed) == (("Failover Clustering",), needed)
-    assert shell.lines == ["Install-WindowsFeature -Name 'Failover-Clustering' -IncludeManagementTools"]
+    install_windows_features(shell, ["RSAT-Clustering-PowerShell"])
+    assert shell.lines == [
+        "Install-WindowsFeature -Name 'Failover-Clustering' -IncludeAllSubFeature -IncludeManagementTools",
+        "Install-WindowsFeature -Name 'RSAT-Clustering-PowerShell'",
+    ]
 
 
 @pytest.mark.parametrize("reply", [[], [obj(Success=False, ExitCode=enum(1, "Failed"))]])

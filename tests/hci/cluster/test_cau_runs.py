@@ -10,6 +10,7 @@ from include.hci.cluster.cau_runs import (
     get_cau_report,
     get_cau_status,
     invoke_cau_scan,
+    invoke_upgrade_scan,
     run_pipeline,
 )
 from include.hci.powershell.errors import NodeUnreachable
@@ -91,6 +92,26 @@ def test_a_scan_leaves_out_what_belongs_to_no_node_and_keeps_what_went_wrong():
     assert not shell.sent[0].is_change
 
 
+def test_an_upgrade_scan_names_the_feature_updates_and_takes_no_book_keeping_for_trouble():
+    no_such = ErrorRecord(
+        'Property "UpgradeInstallProperties" cannot be found.',
+        "ExpandPropertyNotFound,Microsoft.PowerShell.Commands.SelectObjectCommand",
+        "InvalidArgument",
+    )
+    locked = ErrorRecord("HCI02 is locked.", "NodeLocked", "ResourceUnavailable")
+    scan = (
+        "Invoke-CauScan -ClusterName 'C' | Select-Object -ExpandProperty 'UpgradeInstallProperties'"
+        " | Select-Object -ExpandProperty 'WuUpdatesInfo'"
+    )
+    found = obj(NodeName="HCI01", UpdateId="u1", UpdateTitle="Feature update to 22H2")
+    shell = FakeShell({scan: Result((found,), errors=(no_such, locked))})
+    scanned = invoke_upgrade_scan(shell, "C", {})
+    assert [update.title for update in scanned.of("HCI01")] == ["Feature update to 22H2"]
+    assert len(scanned.problems) == 1
+    assert "HCI02 is locked" in scanned.problems[0]
+    assert not shell.sent[0].is_change
+
+
 def test_a_run_asks_nobody_and_its_output_is_dropped():
     assert run_pipeline("C", {"MaxFailedNodes": 1, "RequireAllNodesOnline": SWITCH}).describe() == (
         "Invoke-CauRun -ClusterName 'C' -MaxFailedNodes 1 -RequireAllNodesOnline -Force -Confirm $false | Out-Null"
@@ -119,10 +140,14 @@ def test_a_report_is_put_together_from_what_remoting_leaves_of_it(code: object, 
         UpdateResultCode=code,
         ErrorCode=-2145124318,
         SourcePlugin="P",
+        UpdateTimestamp=AT,
+    )
+    head = obj(
+        OrchestratorMachine="MGMT01", OrchestratorUser="CORP\\ada", OrchestratorUpdateAccount="SYSTEM", Plugin="P"
     )
     shell = FakeShell(
         {
-            REPORT: [obj(OrchestratorMachine="MGMT01", OrchestratorUser="CORP\\ada", Plugin="P")],
+            REPORT: [head],
             CLUSTER: [
                 obj(
                     Status=enum(1, "Failed"),
@@ -144,7 +169,11 @@ def test_a_report_is_put_together_from_what_remoting_leaves_of_it(code: object, 
                     NumberOfFailedUpdates=1,
                     NodeSuspendedTimestamp=AT,
                     NodeSuspendedDuration=timedelta(minutes=9),
-                )
+                ),
+                obj(Node="HCI02", Status=enum(3, "Succeeded"), ErrorRecordData=None),
+            ],
+            f"{RESULTS} | Select-Object -ExpandProperty 'ErrorRecordData'": [
+                obj(FullyQualifiedErrorId="InstallFailed")
             ],
             f"{RESULTS} | Select-Object -ExpandProperty 'InstallResults'": [update],
             f"{RESULTS} | Select-Object -ExpandProperty 'TransientInstallErrors'": [],
@@ -154,10 +183,13 @@ def test_a_report_is_put_together_from_what_remoting_leaves_of_it(code: object, 
     assert found is not None
     assert (found.run_id, found.status, found.error_id) == (str(RUN), "Failed", "MaxFailedNodesExceeded")
     assert (found.started_at, found.duration, found.coordinator) == (AT, timedelta(hours=1), "MGMT01")
-    node = found.nodes[0]
+    assert (found.user, found.account) == ("CORP\\ada", "SYSTEM")
+    node, other = found.nodes
+    assert [node.error_id, other.error_id] == ["InstallFailed", ""]
     assert (node.node, node.error, node.failed, node.suspended_at) == ("HCI01", "0x80240022", 1, AT)
-    result, plugin = node.updates[0]
-    assert (result.code, result.hresult_text, plugin) == (number, "0x80240022", "P")
+    [install] = node.updates
+    assert (install.result.code, install.result.hresult_text) == (number, "0x80240022")
+    assert (install.plugin, install.at) == ("P", AT)
 
 
 def test_another_one_is_asked_and_silence_is_unknown():

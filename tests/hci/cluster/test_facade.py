@@ -3,18 +3,22 @@ from __future__ import annotations
 import pytest
 
 from include.hci.cluster.facade import FleetCluster, UnknownNode
+from include.hci.cluster.witness import read_from_witness
 from include.hci.powershell.command import Command
 from include.hci.powershell.errors import (
     AuthenticationRefused,
+    CertificateRefused,
     CommandFailed,
     ConnectionLost,
     DeadlineExceeded,
+    EndpointRefused,
     NodeUnreachable,
     OutcomeUnknown,
     RemotingError,
 )
+from include.hci.powershell.pool import NoFreeSession
 from include.hci.powershell.records import ErrorRecord
-from tests.hci.cluster.fakes import FakeShell, obj
+from tests.hci.cluster.fakes import FakeShell, node_obj, obj
 
 READ, CHANGE = Command("Get-ClusterNode"), Command("Suspend-ClusterNode", {"Name": "B"})
 
@@ -55,12 +59,40 @@ def test_reads_fall_over_to_the_next_node(error):
     assert cluster.any().run(READ).node == "B"
 
 
-@pytest.mark.parametrize("error", [AuthenticationRefused("no"), code(5042)])
-def test_errors_that_every_node_would_give_do_not_fall_over(error):
-    cluster, shells = fleet(A=error, B=[obj("b")])
-    with pytest.raises(type(error)):
+def test_errors_that_every_node_would_give_do_not_fall_over():
+    cluster, shells = fleet(A=code(5042), B=[obj("b")])
+    with pytest.raises(CommandFailed):
         cluster.any().run(READ)
     assert shells["B"].sent == []
+
+
+@pytest.mark.parametrize("command", [READ, CHANGE])
+@pytest.mark.parametrize("error", [AuthenticationRefused("no"), CertificateRefused("no"), EndpointRefused("no")])
+def test_a_node_that_lets_nobody_in_does_not_stand_for_the_others(error, command):
+    cluster, _ = fleet(A=error, B=[obj("b")])
+    assert cluster.any().run(command).node == "B"
+    assert read_from_witness(FleetCluster("C", ("A", "B"), fleet(A=error, B=[node_obj("B")])[1].__getitem__))[1]
+
+
+def test_a_login_is_tried_on_two_nodes_at_the_most():
+    cluster, shells = fleet(A=AuthenticationRefused("a"), B=AuthenticationRefused("b"), C=[obj("c")])
+    with pytest.raises(AuthenticationRefused, match="b"):
+        cluster.any().run(READ)
+    with pytest.raises(AuthenticationRefused, match="b"):
+        read_from_witness(cluster)
+    assert shells["C"].sent == []
+
+
+def test_an_unknown_outcome_behind_a_refused_login_stays_unknown():
+    cluster, _ = fleet(A=AuthenticationRefused("a"), B=OutcomeUnknown("cut"))
+    with pytest.raises(OutcomeUnknown):
+        cluster.any().run(CHANGE)
+
+
+def test_a_refusal_is_the_reason_where_nobody_else_answers():
+    cluster, _ = fleet(A=NodeUnreachable("down"), B=CertificateRefused("expired"))
+    with pytest.raises(CertificateRefused):
+        cluster.any().run(READ)
 
 
 @pytest.mark.parametrize("error", [OutcomeUnknown("cut"), code(5073), code(1722), ConnectionLost("cut")])
@@ -71,7 +103,7 @@ def test_a_change_that_may_have_begun_is_never_given_to_another_node(error):
     assert shells["B"].sent == []
 
 
-@pytest.mark.parametrize("error", [NodeUnreachable("down"), code(1753), code(5)])
+@pytest.mark.parametrize("error", [NodeUnreachable("down"), NoFreeSession("4 are in use"), code(1753), code(5)])
 def test_a_change_moves_on_from_a_node_that_cannot_have_begun_it(error):
     cluster, shells = fleet(A=error, B=[])
     cluster.any().run(CHANGE)

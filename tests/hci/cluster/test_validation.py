@@ -62,6 +62,12 @@ def test_cluster_validation_gives_its_report_and_its_warnings_as_they_came():
     assert shell.sent[0].is_change
 
 
+def test_from_outside_of_the_cluster_it_is_named_and_the_length_of_the_report_is_known():
+    shell = FakeShell({"Test-Cluster": [obj("V.htm", FullName=r"C:\Temp\V.htm", Length=4711)]})
+    assert validation.test_cluster(shell, ["Network"], "HCI-CL01").length == 4711
+    assert shell.lines == ["Test-Cluster -Cluster 'HCI-CL01' -Include 'Network' -Confirm $false"]
+
+
 def test_without_a_report_there_is_none():
     assert validation.test_cluster(FakeShell({}), ["Network"]).report == ""
 

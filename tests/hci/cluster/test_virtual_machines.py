@@ -27,6 +27,13 @@ def test_machines_are_read_whatever_form_their_states_come_in(state, operations,
     assert shell.lines == ["Get-VM"]
 
 
+def test_a_machine_tells_its_version_and_how_much_it_uses_where_the_host_says_so():
+    told = obj(Name="VM1", State=2, Version="9.0", CPUUsage=35)
+    [first, second] = get_virtual_machines(FakeShell({"Get-VM": [told, obj(Name="VM2", State=2)]}), "HCI01")
+    assert (first.version, first.processor) == ("9.0", 35)
+    assert (second.version, second.processor) == ("", None)
+
+
 @pytest.mark.parametrize(
     ("state", "uses"),
     [

@@ -19,6 +19,7 @@ from include.hci.policy.checks.capacity import unplaced
 from include.hci.policy.checks.vendor import CAU_RULES, rule_of
 from include.hci.policy.gates import StorageFacts
 from include.hci.policy.readiness import NodeMemory, Severity, Status, Subject, Unread, check_readiness
+from include.hci.settings import Schedule
 from tests.hci.policy.readiness_facts import FINE, GIB, NAMES, RULES, but, failed, with_node
 
 CRITICAL, WARNING, INFORMATION = Severity.CRITICAL, Severity.WARNING, Severity.INFORMATION
@@ -102,6 +103,69 @@ def test_a_self_updating_role_that_is_disabled_is_no_danger(state, fails):
     role = ClusterResource("CAU", "ClusterAwareUpdatingResource", state or "", "CAUgroup", "HCI02")
     facts = but(cau_role={"DaysOfWeek": "Tuesday"}, resources=(*FINE.resources, *([role] if state else [])))
     assert ("cau-role" in failed(facts)) is fails
+
+
+@pytest.mark.parametrize(
+    ("run_by", "role", "state", "found"),
+    [
+        ("airflow", True, "Online", CRITICAL),
+        ("airflow", True, "OnlinePending", CRITICAL),
+        # Nothing says that it is off.
+        ("airflow", True, None, CRITICAL),
+        ("airflow", True, "Offline", None),
+        ("airflow", True, "Failed", None),
+        ("airflow", False, None, None),
+        ("cau", True, "Online", None),
+        ("cau", True, "Offline", None),
+        ("cau", False, None, None),
+        (None, True, "Online", WARNING),
+        (None, True, "Offline", None),
+        (None, False, None, None),
+    ],
+)
+def test_a_cluster_has_one_cadence_only(run_by, role, state, found):
+    line = {"start_date": "2026-03-02 03:00", "days_of_week": ["SAT"], "interval_weeks": 1}
+    schedule = run_by and Schedule.model_validate({"timezone": "UTC", "run_by": run_by, "lines": [line]})
+    rules = replace(RULES, schedule=schedule)
+    resource = ClusterResource("CAU", "ClusterAwareUpdatingResource", state or "", "CAUgroup", "HCI02")
+    facts = but(
+        cau_role={"DaysOfWeek": "Tuesday", "WeeksOfMonth": "3"} if role else None,
+        resources=(*FINE.resources, *([resource] if state else [])),
+    )
+    assert failed(facts, rules).get("cau-role") is found
+    said = next(check for check in check_readiness(facts, rules) if check.id == "cau-role")
+    if found is CRITICAL:
+        assert "DaysOfWeek Tuesday, WeeksOfMonth 3" in said.evidence
+        assert "Airflow begins runs of its own (03:00 every Saturday (UTC))" in said.evidence
+        assert said.refuses
+        assert "Disable-CauClusterRole" in said.remediation
+
+
+@pytest.mark.parametrize(
+    ("run_by", "state", "found"),
+    [
+        ("airflow", "Online", CRITICAL),
+        ("airflow", "Offline", WARNING),
+        ("airflow", None, WARNING),
+        ("cau", "Online", WARNING),
+        (None, "Online", WARNING),
+    ],
+)
+def test_a_role_that_cannot_be_read_refuses_where_its_resource_is_at_work_beside_airflow(run_by, state, found):
+    schedule = run_by and Schedule.model_validate(
+        {
+            "timezone": "UTC",
+            "run_by": run_by,
+            "lines": [{"start_date": "2026-03-02 03:00", "days_of_week": 4, "interval_weeks": 1}],
+        }
+    )
+    resource = ClusterResource("CAU", "ClusterAwareUpdatingResource", state or "", "CAUgroup", "HCI02")
+    facts = but(
+        unread=(Unread("cau-role", "access denied"),), resources=(*FINE.resources, *([resource] if state else []))
+    )
+    checks = check_readiness(facts, replace(RULES, schedule=schedule))
+    said = next(check for check in checks if check.id == "cau-role")
+    assert (said.status, said.severity) == (Status.UNKNOWN, found)
 
 
 def test_a_witness_that_is_not_online_is_told_even_where_the_quorum_stands():

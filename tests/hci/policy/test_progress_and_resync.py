@@ -58,8 +58,8 @@ def test_what_is_not_known_is_not_said(progress, text):
     assert str(progress) == text
 
 
-def job(name: str, processed: float, total: float, state: str = "Running") -> StorageJob:
-    return StorageJob(name, state, int(processed * GIB), int(total * GIB))
+def job(name: str, processed: float, total: float, state: str = "Running", identity: str = "") -> StorageJob:
+    return StorageJob(name, state, int(processed * GIB), int(total * GIB), identity=identity)
 
 
 def after(*readings: list[StorageJob], step: timedelta = timedelta(minutes=1)) -> Movement:
@@ -84,10 +84,38 @@ def after(*readings: list[StorageJob], step: timedelta = timedelta(minutes=1)) -
         # Gone, back and gone again is the same job going round in circles.
         ([[job("A", 5, 10)], [], [job("A", 5, 10)], [], [job("A", 5, 10)]], 1),
         ([[], [], []], 0),
+        # A job that does not know yet how much there is to do has nothing that it could fall short of.
+        ([[job("A", 0, 0, "Suspended")], [job("A", 0, 400)], [job("A", 9, 400)], [job("A", 9, 400)]], 2),
+        ([[job("A", 0, 0, "Suspended")], [job("A", 0, 0, "Suspended")]], 0),
     ],
 )
 def test_movement_is_fewer_bytes_left_than_ever(readings, moved_minute):
     assert after(*readings).moved_at == START + timedelta(minutes=moved_minute)
+
+
+def same_name(*jobs: tuple[str, float]) -> list[StorageJob]:
+    return [job("Repair", processed, 10, identity=identity) for identity, processed in jobs]
+
+
+@pytest.mark.parametrize(
+    ("readings", "moved_minute"),
+    [
+        # Of two at a time each has its own mark; so has one that begins when the other is over.
+        ([same_name(("1", 9)), same_name(("1", 9), ("2", 0)), same_name(("1", 9), ("2", 1))], 2),
+        ([same_name(("1", 9)), [], same_name(("2", 0)), same_name(("2", 1))], 3),
+        ([same_name(("1", 9)), same_name(("2", 0)), same_name(("2", 0))], 1),
+        # That it comes and goes under ever new identities is no movement by itself.
+        ([same_name(("1", 5)), [], same_name(("2", 5)), [], same_name(("3", 5)), []], 1),
+        ([same_name(("1", 5)), same_name(("1", 0)), same_name(("1", 4))], 0),
+    ],
+)
+def test_jobs_of_one_name_are_told_apart_by_their_identity(readings, moved_minute):
+    assert after(*readings).moved_at == START + timedelta(minutes=moved_minute)
+
+
+def test_bytes_of_a_second_job_of_the_same_name_are_counted():
+    movement = after(same_name(("1", 9)), same_name(("1", 9), ("2", 0)), same_name(("1", 9), ("2", 4)))
+    assert movement.copied == 4 * GIB
 
 
 @pytest.mark.parametrize(("minutes", "stuck"), [(29, False), (30, True), (45, True)])

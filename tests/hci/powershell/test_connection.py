@@ -172,6 +172,31 @@ def test_secrets_are_never_shown() -> None:
         assert secret in secrets_of(settings)
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://me:Pass-\u2100-3@proxy:3128",
+        "http://me:Pass]-3@proxy:3128",
+        "http://me:Pass-3#x@proxy:3128",
+        "http://me:12#Pass-3@proxy:3128",
+        "http://me:Pass-3/x@proxy:3128",
+        "http://me:Pass-3?x@proxy:3128",
+        "http://me:Pass-3@proxy:high",
+        "http://me:Pass-3@",
+    ],
+)
+def test_a_proxy_that_is_no_url_is_refused_without_showing_its_password(proxy: str) -> None:
+    with pytest.raises(InvalidConnection, match="'proxy' is not a URL") as caught:
+        read({"proxy": proxy})
+    assert "Pass" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("proxy", ["me:Proxy-Pass-2@proxy:3128", "http://me:Proxy-Pass-2@[::1]:3128/"])
+def test_the_password_of_a_proxy_is_masked_however_its_address_is_written(proxy: str) -> None:
+    assert "Proxy-Pass-2" in secrets_of(read({"proxy": proxy}))
+
+
 def test_a_login_is_masked_the_way_basic_sends_it() -> None:
     import base64
 

@@ -90,3 +90,43 @@ def test_the_others_survive_pickling_too() -> None:
     assert not overdue.begun
     assert isinstance(NoFreeSession("x"), RemotingError)
     assert errors.AnswerNotUnderstood("x").retry_safe is False
+
+
+CLUSTER_EXCEPTION = ("Microsoft.FailoverClusters.PowerShell.ClusterCmdletException", "System.Exception")
+
+
+@pytest.mark.parametrize(
+    ("error_id", "message", "code"),
+    [
+        # As field reports quote them: the exception inside crosses the wire as text, so that no number is left.
+        (
+            "ClusterEndpointNotRegistered,Microsoft.FailoverClusters.PowerShell.GetNodeCommand",
+            "Der Clusterdienst wird nicht ausgeführt.",
+            1753,
+        ),
+        ("ClusterRpcConnection,Microsoft.FailoverClusters.PowerShell.GetNodeCommand", "", 1722),
+        ("ClusterAccessDenied,Microsoft.FailoverClusters.PowerShell.GetClusterCommand", "", 5),
+        (
+            "Suspend-ClusterNode,Microsoft.FailoverClusters.PowerShell.SuspendClusterNodeCommand",
+            "An error occurred while suspending HCI01.\n    A clustered space is in a degraded condition and the requested"
+            " action cannot be completed at this time.",
+            5987,
+        ),
+        ("Resume-ClusterNode,X", "HCI01 could not be resumed.\r\n    The cluster node is not paused", 5058),
+        ("Suspend-ClusterNode,X", "HCI01 could not be paused.\n    A node drain is already in progress.", 5962),
+        ("Get-ClusterNode,X", "HCI01 cannot be asked.\n    The cluster node is shutting down.", 5073),
+    ],
+)
+def test_errors_of_the_cluster_module_are_known_without_a_number(error_id: str, message: str, code: int) -> None:
+    record = ErrorRecord(message, error_id, exception_types=CLUSTER_EXCEPTION, hresult=0x80131509)
+    assert CommandFailed([record]).has_code(code)
+
+
+def test_a_restart_that_is_under_way_is_known_by_its_text() -> None:
+    text = "Failed to restart the computer HCI01 with the following error message: A system shutdown is in progress."
+    record = ErrorRecord(text, "RestartcomputerFailed,Microsoft.PowerShell.Commands.RestartComputerCommand")
+    assert CommandFailed([record]).has_code(1115)
+
+
+def test_texts_of_other_modules_are_not_taken_for_codes() -> None:
+    assert CommandFailed([ErrorRecord("The cluster node is paused", "X")]).code is None

@@ -26,6 +26,7 @@ from include.hci.powershell.transport import LinkBroken, TimeIsUp
 OPENING, ORDERING, RUNNING = Phase.OPENING, Phase.ORDERING, Phase.RUNNING
 LOST = LinkBroken("reset", reached=True)
 UNSENT = LinkBroken("refused", reached=False)
+NO_KDC = "Minor (2529639068): Cannot contact any KDC for realm 'CORP.EXAMPLE'"
 SILENT = LinkBroken("no answer within 5 s", reached=True, silent=True)
 
 
@@ -63,6 +64,8 @@ AGAIN, NOT_AGAIN = True, False
         (fault(2150858843), ORDERING, False, errors.ConnectionLost, AGAIN),
         (fault(2150858843), ORDERING, True, errors.ConnectionLost, AGAIN),
         (fault(2150859241), ORDERING, True, errors.ConnectionLost, AGAIN),
+        (fault(995), ORDERING, False, errors.ConnectionLost, AGAIN),
+        (fault(995), ORDERING, True, errors.OutcomeUnknown, NOT_AGAIN),
         (fault(995), RUNNING, False, errors.ConnectionLost, AGAIN),
         (fault(995), RUNNING, True, errors.OutcomeUnknown, NOT_AGAIN),
         (fault(2150858843), RUNNING, True, errors.OutcomeUnknown, NOT_AGAIN),
@@ -85,6 +88,17 @@ AGAIN, NOT_AGAIN = True, False
         (BadMechanismError(context_msg="no kerberos here"), OPENING, False, errors.AuthenticationRefused, NOT_AGAIN),
         (ImportError("requests-credssp is not installed"), OPENING, False, errors.AuthenticationRefused, NOT_AGAIN),
         (LinkBroken("bad", reached=False, untrusted=True), OPENING, False, errors.CertificateRefused, NOT_AGAIN),
+        # What lets nobody in any more while a change runs says nothing about the change.
+        (AuthenticationError("no"), RUNNING, True, errors.OutcomeUnknown, NOT_AGAIN),
+        (AuthenticationError("no"), RUNNING, False, errors.AuthenticationRefused, NOT_AGAIN),
+        (AuthenticationError("no"), ORDERING, True, errors.AuthenticationRefused, NOT_AGAIN),
+        (LinkBroken("bad", reached=False, untrusted=True), RUNNING, True, errors.OutcomeUnknown, NOT_AGAIN),
+        (WinRMTransportError("http", 503, ""), ORDERING, True, errors.NodeUnreachable, NOT_AGAIN),
+        (WinRMTransportError("http", 503, ""), RUNNING, True, errors.OutcomeUnknown, NOT_AGAIN),
+        (WinRMTransportError("http", 503, ""), RUNNING, False, errors.NodeUnreachable, NOT_AGAIN),
+        # The domain's controller does not answer, which is no answer about the login.
+        (SpnegoError(1, context_msg=NO_KDC), OPENING, True, errors.NodeUnreachable, NOT_AGAIN),
+        (SpnegoError(1, context_msg=NO_KDC), RUNNING, True, errors.OutcomeUnknown, NOT_AGAIN),
         # Gibberish.
         (Garbled("x"), RUNNING, False, errors.AnswerNotUnderstood, NOT_AGAIN),
         (Garbled("x"), RUNNING, True, errors.OutcomeUnknown, NOT_AGAIN),

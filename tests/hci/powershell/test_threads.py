@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from include.hci.powershell import threads as module
-from include.hci.powershell.threads import CallOverdue, RemotingThreads, remoting_threads, size_from
+from include.hci.powershell.threads import CallOverdue, RemotingThreads, remoting_threads, short_threads, size_from
 
 SHORT = timedelta(seconds=0.1)
 
@@ -105,12 +105,23 @@ def test_a_size_that_is_none_is_refused(text: str) -> None:
         RemotingThreads(0)
 
 
+async def test_what_is_short_goes_on_while_every_step_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, over = RemotingThreads(1), threading.Event()
+    monkeypatch.setattr(module, "_threads", busy)
+    step = asyncio.ensure_future(remoting_threads().run(over.wait, 5))
+    assert await short_threads().run_within(timedelta(seconds=3), lambda: "touched") == "touched"
+    assert not step.done()
+    over.set()
+    assert await step
+    busy.close()
+
+
 def test_a_process_has_one_set_of_threads_and_a_forked_one_its_own() -> None:
-    mine = remoting_threads()
-    assert remoting_threads() is mine
+    mine, short = remoting_threads(), short_threads()
+    assert (remoting_threads() is mine, short_threads() is short) == (True, True)
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
-        os.write(writer, b"1" if module._threads is None else b"0")
+        os.write(writer, b"1" if module._threads is module._short is None else b"0")
         os._exit(0)
     os.waitpid(child, 0)
     assert os.read(reader, 1) == b"1"

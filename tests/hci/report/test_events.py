@@ -25,6 +25,9 @@ SAMPLES: dict[str, object] = {
     "due": datetime(2026, 11, 3, tzinfo=UTC),
     "guid": "g",
     "nodes": ("HCI01",),
+    "before": "no preview channel",
+    "after": "ReleasePreview",
+    "channels": (),
     "position": 1,
     "total": 2,
     "install_pass": 1,
@@ -55,6 +58,14 @@ SAMPLES: dict[str, object] = {
     "session": "s",
     "host": "MGMT01",
     "status": "Waiting",
+    "identity": "h",
+    "role": "SQL01",
+    "source": "HCI01",
+    "target": "HCI02",
+    "dag_id": "rolling_update__c",
+    "started_run": "further_updates__r",
+    "good": True,
+    "settled": True,
 }
 
 
@@ -105,6 +116,7 @@ def test_changes_are_announced_before_and_confirmed_after():
     pairs = [
         (ev.LockTaking, ev.LockTaken),
         (ev.Staging, ev.Staged),
+        (ev.Pausing, ev.Paused),
         (ev.Pausing, ev.Drained),
         (ev.InstallStarted, ev.InstallFinished),
         (ev.RestartOrdered, ev.Restarted),

@@ -41,6 +41,15 @@ def test_a_pause_is_open_from_its_announcement_until_the_resume_or_the_refusal()
     assert fold(ev.Pausing(node="A"), ev.Resumed(node="B")).paused == {"A": T0}
 
 
+def test_a_pause_is_unseen_until_something_shows_that_its_order_arrived():
+    assert fold(ev.Pausing(node="A")).pause_unseen == {"A"}
+    for after in (ev.Paused, ev.Drained, ev.PauseRefused, ev.Resumed):
+        assert fold(ev.Pausing(node="A"), after(node="A")).pause_unseen == frozenset()
+    # What is ordered again on a node that is paused already takes nothing back.
+    assert fold(ev.Pausing(node="A"), ev.Paused(node="A"), ev.Pausing(node="A")).pause_unseen == frozenset()
+    assert fold(ev.Pausing(node="A"), ev.Resumed(node="A"), ev.Pausing(node="A")).pause_unseen == {"A"}
+
+
 def test_maintenance_mode_is_open_until_it_was_left():
     assert fold(ev.MaintenanceEntering(node="A")).in_maintenance == {"A": T0}
     assert fold(ev.MaintenanceEntering(node="A"), ev.MaintenanceLeft(node="A")).in_maintenance == {}

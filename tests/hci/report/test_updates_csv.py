@@ -52,3 +52,11 @@ def test_no_cell_is_taken_for_a_formula(title, cell):
     changed = replace(node, updates=(replace(node.updates[0], title=title),), excluded=())
     [line] = rows(replace(report, nodes=(changed,)))
     assert line["title"] == cell
+
+
+def test_a_node_without_any_update_has_a_line_all_the_same():
+    report = night()
+    bare = replace(report.nodes[0], updates=(), excluded=(), outcome="skipped", error="not its turn any more")
+    [line] = rows(replace(report, nodes=(bare,)))
+    assert (line["node"], line["node_outcome"], line["node_error"]) == (bare.name, "skipped", bare.error)
+    assert {name for name, value in line.items() if value} == {"cluster", "run", "node", "node_outcome", "node_error"}

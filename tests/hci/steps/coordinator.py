@@ -15,7 +15,7 @@ from include.hci.report import events as ev
 from include.hci.report.events import StepName
 from include.hci.report.record import RunRecord
 from include.hci.report.storage import MemoryStorage
-from include.hci.settings import RunOptions
+from include.hci.settings import RunOptions, Schedule
 from include.hci.steps.context import StepContext, deadline_for, poll_for
 from include.hci.steps.decisions import Decision, Done, Stop, Wait
 from include.hci.steps.engine import StepRunner, run_step
@@ -37,7 +37,8 @@ class Coordinator:
     ``retries`` per step; a step whose process was killed is begun again by a new one that knows only the record. ``said`` are
     all its decisions, ``deaths`` how often a process died. With ``cancellable`` a killed step ends the run instead. With
     ``patience`` a waiting step reads again not every poll, but at the poll after the next event of the world, that much later at
-    most. ``endpoints`` say on which machine, and in which session configuration of it, an Airflow connection ends.
+    most. ``endpoints`` say on which machine, and in which session configuration of it, an Airflow connection ends. ``schedule``
+    is the cluster's in the fleet file.
     """
 
     simulation: Simulation
@@ -52,6 +53,7 @@ class Coordinator:
     patience: timedelta | None = None
     first_seen: FirstSeenInMemory = field(default_factory=FirstSeenInMemory)
     endpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    schedule: Schedule | None = None
     watch: Callable[[StepName, str | None, Decision], None] = lambda name, node, decision: None
 
     def __post_init__(self) -> None:
@@ -65,9 +67,16 @@ class Coordinator:
         )
         self.record = RunRecord(self.storage)
 
+    def spell_nodes(self, spelling: Callable[[str], str]) -> None:
+        """Let the fleet file name the nodes in another spelling than the cluster does."""
+        real = {spelling(name): name for name in self.cluster.nodes}
+        self.cluster = FleetCluster(self.cluster.name, list(real), lambda name: self.simulation.shell(real[name]))
+
     @property
     def context(self) -> StepContext:
-        return StepContext(self.cluster.name, self.run_id, self.options, self.record, self.plan, self.first_seen)
+        return StepContext(
+            self.cluster.name, self.run_id, self.options, self.record, self.plan, self.first_seen, self.schedule
+        )
 
     def step(self, name: StepName, node: str | None = None, tries: int | None = None) -> Done | Stop:
         """Run one step to its end, trying again after a stop."""
@@ -204,7 +213,8 @@ class Coordinator:
         return end
 
     def _up(self) -> list[str]:
-        return [node.name for node in self.simulation.cluster.world.nodes if node.up]
+        up = {node.name.lower() for node in self.simulation.cluster.world.nodes if node.up}
+        return [name for name in self.cluster.nodes if name.lower() in up]
 
     def _fail(self, name: StepName, node: str, end: Stop) -> None:
         self.record.add(ev.Failed(step=name, node=node, problem=end.problem), self.simulation.now())

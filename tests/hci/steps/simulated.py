@@ -22,6 +22,7 @@ from include.hci.powershell.errors import (
     RemotingError,
     command_failed,
 )
+from include.hci.powershell.records import Message, Stream
 from include.hci.powershell.result import Result
 from include.hci.powershell.shell import OnProgress
 from include.simulator.cluster import DEFAULT_START, SimulatedCluster, make_cluster
@@ -92,6 +93,8 @@ class CollectingSink:
 
     values: list[object] = field(default_factory=list)
     errors: list[SimError] = field(default_factory=list)
+    said: list[Message] = field(default_factory=list)
+    warnings: list[Message] = field(default_factory=list)
 
     def output(self, value: object) -> None:
         self.values.append(value)
@@ -100,7 +103,7 @@ class CollectingSink:
         self.errors.append(record)
 
     def warning(self, message: str) -> None:
-        pass
+        self.warnings.append(Message(Stream.WARNING, message))
 
     def verbose(self, message: str) -> None:
         pass
@@ -109,7 +112,7 @@ class CollectingSink:
         pass
 
     def information(self, message: str, source: str = "") -> None:
-        pass
+        self.said.append(Message("information", message, source))
 
     def progress(self, activity: str, status: str, percent: int = -1, **more: object) -> None:
         pass
@@ -163,7 +166,9 @@ class SimulatedShell:
         simulation.after_command(name, whole)
         source = whole.describe()
         errors = tuple(map(record_of, sink.errors))
-        return Result(answers_of(sink.values, source, name), errors, node=name, command=source)
+        answers = answers_of(sink.values, source, name)
+        said = {"information": tuple(sink.said), "warnings": tuple(sink.warnings)}
+        return Result(answers, errors, **said, node=name, command=source)
 
     def leave(
         self, pipeline: Command | Pipeline, session: UUID, *, lasts: timedelta, settle: timedelta = SETTLE
@@ -196,7 +201,7 @@ class SimulatedShell:
     def _open(self, pipeline: Pipeline, wire: Wire, until: datetime) -> str:
         """Raise what keeps the pipeline from the machine; return how it is struck later on."""
         simulation, name, command = self.simulation, self.host.name, pipeline.describe()
-        if not self.host.machine.up or wire.refused:
+        if not simulation.cluster.world.services.reachable(self.host.machine) or wire.refused:
             simulation.sleep(timedelta(seconds=5))
             raise NodeUnreachable("connection refused", node=name, command=command)
         if wire.silent:

@@ -40,8 +40,8 @@ def record_of(record: SimError) -> ErrorRecord:
         reason=record.reason,
         target=record.target or "",
         exception_types=record.exception_types,
-        hresult=record.hresult & 0xFFFFFFFF,
-        native_code=record.native_error_code,
+        hresult=(-2146233079 if record.code_inside else record.hresult) & 0xFFFFFFFF,
+        native_code=None if record.code_inside else record.native_error_code,
         command=record.activity,
     )
 

@@ -12,6 +12,7 @@ from include.hci.report import events as ev
 from include.hci.settings.cau_remote import CauRemoteRequest
 from include.hci.steps.decisions import Done, Stop, Wait
 from include.simulator.world.cau_run import SummaryStatus
+from include.simulator.world.firewall import REMOTE_SHUTDOWN
 from include.simulator.world.spec import NodeSpec, WorldSpec, demo_world
 from tests.hci.steps.cau_coordinator import CauCoordinator, host_of, options
 from tests.hci.steps.coordinator import Coordinator, Killed
@@ -87,6 +88,18 @@ def test_everything_that_is_sent_is_in_the_catalogue(simulate):
     run = CauCoordinator(simulate(demo_world(2)), options(2))
     run.run()
     assert [outside(pipeline) for _, pipeline in run.simulation.commands if outside(pipeline)] == []
+
+
+def test_a_firewall_rule_that_was_open_before_the_run_stays_open(simulate):
+    simulation = simulate(demo_world(2))
+    world = simulation.cluster.world
+    first, *others = [rule for rule in world.firewall.rules(world.nodes[0]) if rule.display_group == REMOTE_SHUTDOWN]
+    world.firewall.change(world.nodes[0], [first], enabled=True)
+    run = CauCoordinator(simulation, options(2))
+    assert isinstance(run.run(), Done)
+    assert (first.enabled, [rule.enabled for rule in others]) == (True, [False])
+    assert report(run).outcome == "succeeded"
+    is_as_found(run)
 
 
 def test_what_cau_does_on_each_node_is_told_while_it_does_it(simulate):
@@ -254,82 +267,6 @@ def test_nobody_who_answers_is_unknown_and_not_failed(simulate):
     assert said(run, "The cluster does not answer")
     assert report(run).outcome == "succeeded"
     assert violations(run) == []
-
-
-# --- who may not begin ----------------------------------------------------------------------------------------------------
-
-
-def test_no_rolling_update_begins_while_caus_run_is_on_and_the_other_way_round(simulate):
-    run = CauCoordinator(simulate(demo_world(2)), options(2))
-    refused: list[Stop] = []
-
-    def rolling(name, node, decision):
-        if name == "run_cau" and "HCI01 Installing" in str(decision) and not refused:
-            other = Coordinator(run.simulation, run_id="rolling")
-            end = other.prepare()
-            assert isinstance(end, Stop)
-            refused.append(end)
-
-    run.watch = rolling
-    assert isinstance(run.run(), Done)
-    assert "RunInProgress" in refused[0].problem.title
-    assert violations(run) == []
-
-    other = Coordinator(simulate(demo_world(2)), run_id="rolling")
-    assert other.prepare() is None
-    late = CauCoordinator(other.simulation, options(2))
-    end = late.run()
-    assert isinstance(end, Stop)
-    assert "holds MSFT_CAURun" in end.problem.title
-    assert given(other.simulation, INVOKE) == 0
-    assert (report(late).outcome, outcomes(late)) == ("failed", {"HCI01": "not-started", "HCI02": "not-started"})
-
-
-def test_a_lock_that_is_taken_after_the_checks_makes_cau_refuse_and_nothing_is_left(simulate):
-    run = CauCoordinator(simulate(demo_world(2)), options(2))
-    other = Coordinator(run.simulation, run_id="rolling")
-
-    def take(name, node, decision):
-        if name == "preview" and isinstance(decision, Done):
-            other.record.add(
-                ev.RunStarted(run_id="rolling", cluster=other.cluster.name, nodes=other.cluster.nodes),
-                run.simulation.now(),
-            )
-            assert isinstance(other.step("take_lock"), Done)
-
-    run.watch = take
-    end = run.run()
-    assert isinstance(end, Stop)
-    assert "locked by another update coordinator" in end.problem.meaning
-    assert run.simulation.left == {}
-    assert host_of(run.simulation).credssp is False
-    assert report(run).left == ()
-    assert outcomes(run) == {"HCI01": "not-started", "HCI02": "not-started"}
-
-
-@pytest.mark.parametrize(
-    ("more", "check"),
-    [
-        ({"managed": False}, "management-host"),
-        ({"host": "HCI01"}, "coordinator-outside"),
-        ({"request": CauRemoteRequest(credssp="never")}, "coordinator-credentials"),
-    ],
-)
-def test_a_machine_that_cannot_coordinate_is_refused_before_anything_is_touched(simulate, more, check):
-    run = CauCoordinator(simulate(demo_world(2)), options(2), **more)
-    assert isinstance(run.run(), Stop)
-    checked = run.record.last(ev.ReadinessChecked)
-    assert checked is not None
-    assert [each.id for each in checked.event.checks if each.refused] == [check]
-    assert not any(pipeline.is_change for _, pipeline in run.simulation.commands)
-
-
-def test_options_that_this_windows_does_not_know_are_refused_by_name(simulate):
-    run = CauCoordinator(simulate(demo_world(2, "WS2019")), options(2, reboot_mode="FullReboot"))
-    end = run.run()
-    assert isinstance(end, Stop)
-    assert "no -RebootMode" in end.problem.title
-    assert given(run.simulation, INVOKE) == 0
 
 
 # --- stopping it ----------------------------------------------------------------------------------------------------------

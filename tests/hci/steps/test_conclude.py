@@ -15,8 +15,8 @@ from include.hci.report.facts import OpenRestart, RunFacts
 from include.hci.report.record import RunRecord
 from include.hci.report.storage import MemoryStorage
 from include.hci.steps.answer import NodeAnswer
-from include.hci.steps.conclude import MOST_TRIES, PATIENCE, Conclude, ConcludeFacts, Remainder
-from include.hci.steps.decisions import Done
+from include.hci.steps.conclude import LEAVING, MOST_TRIES, PATIENCE, Conclude, ConcludeFacts, Remainder, _Remember
+from include.hci.steps.decisions import Act, Done
 from include.hci.steps.engine import StepRunner, run_step
 from tests.hci.cluster.fakes import FakeCluster, node_obj
 from tests.hci.cluster.lockable import LockableShell
@@ -53,6 +53,8 @@ def facts(state: Any = DRAINED, **changes: Any) -> ConcludeFacts:
 
 
 CLEAN = RunFacts()
+UNSEEN = replace(PAUSED_US, pause_unseen=frozenset({ME}))
+RESUMED = {f"node {ME}: Resume-ClusterNode -Name HCI02 -Failback Immediate": 1}
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,10 @@ CLEAN = RunFacts()
             "act: note that HCI02 is Up",
         ),
         (facts(node(DOWN)), "wait: HCI02 is Down"),
+        # Nobody saw the order to pause it arrive: without a drain it was not this run's.
+        (facts(node(PAUSED), changes=UNSEEN), "act: leave to a person: HCI02 is paused"),
+        (facts(changes=UNSEEN), "act: Resume-ClusterNode"),
+        (facts(node(UP), changes=UNSEEN), "act: note that HCI02 is Up"),
         (facts(node(DOWN), began=NOW - PATIENCE), "act: leave to a person: HCI02 is paused by this run"),
         (facts(node(DOWN), began=NOW - PATIENCE, orders={ME: ORDER}), "wait: told to restart"),
         (facts(node(DOWN, status=QUARANTINED)), "act: leave to a person"),
@@ -95,6 +101,15 @@ CLEAN = RunFacts()
                 leaving_maintenance=frozenset({"hci02"}),
             ),
             "wait: leaving maintenance mode",
+        ),
+        (
+            facts(
+                changes=replace(PAUSED_US, in_maintenance={ME: NOW}),
+                in_maintenance=frozenset({"hci02"}),
+                leaving_maintenance=frozenset({"hci02"}),
+                began=NOW - LEAVING,
+            ),
+            "act: leave to a person: the disks of HCI02 are in maintenance mode",
         ),
         (
             facts(changes=replace(PAUSED_US, in_maintenance={ME: NOW})),
@@ -129,6 +144,30 @@ CLEAN = RunFacts()
 )
 def test_the_end_undoes_what_it_can_and_names_what_it_cannot(seen, expected):
     check(Conclude(context(), now).decide(seen, NOW), expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "tries", "said"),
+    [
+        (UNSEEN, RESUMED, "if a person has paused it, pause it again"),
+        (UNSEEN, {}, "HCI02 was resumed"),
+        (PAUSED_US, RESUMED, "HCI02 was resumed"),
+    ],
+)
+def test_that_a_resumed_node_may_have_been_paused_by_a_person_is_said(changes, tries, said):
+    decision = Conclude(context(), now).decide(facts(node(UP), changes=changes, tries=tries), NOW)
+    assert isinstance(decision, Act)
+    assert isinstance(decision.action, _Remember)
+    assert decision.action.undone.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("reboot_minutes", "waited", "expected"),
+    [(1, 1, "act: leave to a person"), (1, 0.9, "wait: HCI02 is Down"), (60, 4.9, "wait: HCI02 is Down")],
+)
+def test_nobody_is_waited_for_longer_than_a_restart_may_take(reboot_minutes, waited, expected):
+    end = Conclude(context(reboot_timeout_minutes=reboot_minutes), now)
+    check(end.decide(facts(node(DOWN), began=NOW - minutes(waited)), NOW), expected)
 
 
 def test_what_is_left_carries_the_command_to_type():
@@ -187,6 +226,7 @@ def held(cluster: FakeCluster) -> dict[str, dict[str, UUID]]:
 def test_a_node_this_run_paused_is_resumed_and_the_lock_given_back():
     cluster, record, clock = world(HCI02="Paused")
     record.add(ev.Pausing(node=ME), NOW)
+    record.add(ev.Paused(node=ME), NOW)
     end = conclude(cluster, record, clock)
     assert (end.outcome, end.details["undone"]) == ("clean", ["HCI02 was resumed"])
     assert held(cluster) == {}
@@ -213,6 +253,14 @@ def test_a_node_that_stays_down_is_left_and_everything_else_undone():
     }
     command = record.all_of(ev.Left)[-1].event.command or ""
     assert ("-ClassName MSFT_CAURun" in command, "-ClassName MSFT_CAUNode" in command) == (True, True)
+
+
+def test_a_lock_that_is_gone_by_itself_is_left_only_on_the_node_that_nobody_could_read():
+    cluster, record, clock = world(HCI02="Down")
+    for name in ("HCI01", "HCI03"):
+        cluster.shells[name].held = {}  # type: ignore[attr-defined]
+    assert conclude(cluster, record, clock).outcome == "left-work"
+    assert record.facts.lock_nodes == (ME,)
 
 
 @pytest.mark.parametrize(("answers", "left"), [(True, {}), (False, {ME: {"MSFT_CAURun": OURS}})])

@@ -180,6 +180,15 @@ def test_a_node_is_given_up_when_a_disk_forbids_its_restart_for_as_long_as_a_rep
     assert decision.on_deadline.retry_is_safe is False
 
 
+def test_a_node_is_given_up_when_the_quorum_forbids_its_restart_for_longer_than_another_one_takes_to_come_back():
+    facts = calm(quorum_reason="without HCI02 the cluster has 2 of 4 votes, which is no majority", short_since=NOW)
+    decision = Restart(context(), ME, now).decide(facts, NOW)
+    assert isinstance(decision, Wait)
+    assert decision.deadline == NOW + minutes(4 * 15)
+    assert decision.on_deadline is not None
+    assert decision.on_deadline.retry_is_safe is False
+
+
 # --- resume --------------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,8 @@ from datetime import timedelta
 import pytest
 
 from include.hci.cluster.facade import Cluster
+from include.hci.powershell.command import Command, Pipeline
+from include.hci.powershell.values import SWITCH
 from include.hci.report import events as ev
 from include.hci.report.facts import Change
 from include.hci.report.model import Section
@@ -21,7 +23,7 @@ from include.hci.steps.decisions import Done, Stop
 from include.hci.steps.engine import StepRunner, run_step
 from include.hci.steps.undo import Standing
 from include.simulator.world.world import World
-from tests.hci.steps.coordinator import Coordinator
+from tests.hci.steps.coordinator import Coordinator, Killed
 from tests.hci.steps.judging import locks, outcomes, report, said, violations, world_nodes
 
 PATIENCE = timedelta(minutes=5)
@@ -320,3 +322,36 @@ def test_a_run_of_which_nothing_was_noted_at_first_is_not_proven(simulate):
     run.record.add(ev.LockTaking(guid=str(run.context.guid), nodes=NAMES), run.simulation.now())
     assert conclude(run).outcome == "clean"
     assert sections(run)[LEFT].sentences == ("Not proven: it was not noted how the nodes were found.",)
+
+
+@pytest.mark.parametrize(("drained", "state"), [(False, "Paused"), (True, "Up")])
+def test_a_node_that_a_person_pauses_after_our_order_was_lost_is_left_alone_where_it_can_be_told(
+    simulate, drained, state
+):
+    run = coordinator(simulate)
+    run.cancellable = True
+
+    def die(node: str, pipeline: Pipeline) -> None:
+        if pipeline.commands[0].name == "Suspend-ClusterNode":
+            raise Killed
+
+    run.simulation.before_command = die
+    with pytest.raises(Killed):
+        run.run()
+    run.simulation.before_command = lambda node, pipeline: None
+    (name,) = run.record.facts.paused
+    person = run.simulation.shell(next(other for other in NAMES if other != name))
+    person.run(Command("Suspend-ClusterNode", {"Name": name, **({"Drain": SWITCH} if drained else {})})).require()
+    run.simulation.sleep(timedelta(minutes=10))
+    end = run.conclude()
+    assert isinstance(end, Done)
+    assert world_nodes(run)[name] == state
+    assert locks(run) == []
+    found = report(run)
+    if drained:
+        assert "if a person has paused it, pause it again" in end.why
+    else:
+        assert end.outcome == "left-work"
+        assert [(left.what, left.command) for left in found.left] == [
+            (f"{name} is paused", f"Resume-ClusterNode -Name {name} -Failback Immediate")
+        ]

@@ -114,9 +114,10 @@ def test_a_node_that_denies_access_is_passed_over_and_named_when_no_other_will_d
         read_from_witness(none)
 
 
-def test_a_refused_login_is_not_passed_over():
+def test_logins_that_two_nodes_refuse_are_not_passed_over():
     some = cluster()
     some.shells["HCI01"].replies["Get-ClusterNode"] = AuthenticationRefused("no")
+    some.shells["HCI02"].replies["Get-ClusterNode"] = AuthenticationRefused("no")
     with pytest.raises(AuthenticationRefused):
         read_from_witness(some)
 
@@ -309,6 +310,14 @@ def test_a_scan_before_the_run_accounts_for_nothing():
     scanning(record, (), "scan")
     assert record.all_of(ev.InstallFinished) == ()
     assert record.last(ev.NodeUpdaterChosen) is not None
+
+
+def test_staging_looks_at_the_lock_of_its_own_node_only():
+    lab = cluster()
+    facts = make_step("stage", context(), ME).observe(lab)
+    asked = [name for name, one in lab.shells.items() if any("MSFT_CAURun" in sent.describe() for sent in one.sent)]
+    assert asked == [ME]
+    assert (facts.lock.asked, facts.lock.ours) == ((ME,), (ME,))
 
 
 # --- making steps --------------------------------------------------------------------------------------------------------

@@ -441,3 +441,13 @@ def test_a_run_that_left_servers_behind_is_finished_when_they_are_back() -> None
     assert run.record.facts.changes == ()
     assert set(world_nodes(run).values()) == {"Up"}
     assert start_types(run) == {("Automatic", "Running")}
+
+
+def test_the_fleet_file_may_spell_the_nodes_otherwise_than_the_cluster():
+    run = update(demo_world(2))
+    run.spell_nodes(str.lower)
+    assert isinstance(run.run(), Done)
+    assert set(outcomes(run).values()) == {"updated"}
+    assert set(vms(run).values()) == {"Running"}
+    assert start_types(run) == {("Automatic", "Running")}
+    assert (locks(run), run.record.facts.changes) == ([], ())

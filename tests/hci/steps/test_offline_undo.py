@@ -84,7 +84,7 @@ SILENT = NodeUnreachable("the cluster service is not running", node="HCI01")
             StoppedService(),
             SERVICE,
             {"services": (service("ClusSvc", "Stopped"), service("TrustedInstaller", "Running"))},
-            "wait: servicing is at work on the server",
+            "wait: servicing is at work on the server then Start-Service ClusSvc on HCI02",
         ),
         (StoppedService(), SERVICE, {"services": (service("ClusSvc", "StartPending"),)}, "wait: it is StartPending"),
         (

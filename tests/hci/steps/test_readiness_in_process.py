@@ -17,10 +17,11 @@ from include.hci.steps.decisions import Done, Stop
 from include.simulator.world.groups import GroupState
 from include.simulator.world.policies import ASR_RULES, ASR_WMI
 from include.simulator.world.rig import Condition
-from include.simulator.world.spec import VmSpec, demo_world
+from include.simulator.world.spec import CauRoleSpec, VmSpec, demo_world
 from include.simulator.world.world import World
 from tests.hci.steps.coordinator import Coordinator
 from tests.hci.steps.judging import report
+from tests.hci.steps.role_coordinator import schedule
 from tests.hci.steps.simulated import SimulatedShell, Simulation
 
 #: What nobody asked for in a run without scripts, required hooks and a management host.
@@ -247,6 +248,25 @@ def test_every_warning_has_to_be_accepted_where_the_profile_says_so(simulate):
 def test_an_accepted_warning_keeps_no_run_from_starting(simulate, options, goes_on):
     run = Coordinator(simulate(None, 0, "hand-patched-node-on-node-2"), RunOptions(max_failed_nodes=1, **options))
     assert isinstance(run.step("readiness", tries=1), Done if goes_on else Stop)
+
+
+@pytest.mark.parametrize(
+    ("run_by", "enabled", "goes_on"),
+    [("airflow", True, False), ("airflow", False, True), ("cau", True, True), (None, True, True)],
+)
+def test_a_role_with_a_schedule_of_its_own_beside_that_of_airflow_refuses_the_run(simulate, run_by, enabled, goes_on):
+    world = dataclasses.replace(demo_world(4), cau_role=CauRoleSpec("Friday", enabled=enabled))
+    options = RunOptions(max_failed_nodes=1, accepted_warnings=("cau-role",))
+    run = Coordinator(simulate(world), options, schedule=run_by and schedule(run_by))
+    end = run.step("readiness", tries=1)
+    if goes_on:
+        assert isinstance(end, Done)
+        return
+    assert isinstance(end, Stop)
+    assert "DaysOfWeek Friday" in end.problem.title
+    assert "Airflow begins runs of its own (03:00 every third Tuesday of the month (UTC))" in end.problem.title
+    assert "Disable-CauClusterRole" in end.problem.next_action
+    assert [check.id for check in report(run).checks if check.refused] == ["cau-role"]
 
 
 def test_what_is_critical_cannot_be_accepted(simulate):

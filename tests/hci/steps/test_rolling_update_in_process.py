@@ -48,6 +48,17 @@ def test_other_clusters_are_updated_the_same_way(simulate, nodes, os):
     assert report(run).outcome == "succeeded"
 
 
+@pytest.mark.parametrize("os", ["21H2", "20H2"])
+def test_the_fleet_file_may_spell_the_nodes_otherwise_than_the_cluster(simulate, os):
+    run = Coordinator(simulate(demo_world(3, os), 1))
+    run.spell_nodes(str.lower)
+    assert isinstance(run.run(), Done)
+    # The referee itself holds the report's names against the world's own spelling.
+    assert [found for found in violations(run) if not found.startswith("I12")] == []
+    assert (report(run).outcome, set(outcomes(run).values())) == ("succeeded", {"updated"})
+    assert locks(run) == []
+
+
 def test_before_windows_2022_the_disks_enter_and_leave_maintenance_by_hand(simulate):
     run = Coordinator(simulate(demo_world(2, "20H2"), 1))
     run.run()
@@ -395,3 +406,29 @@ def test_every_action_is_on_record_before_it_is_done(simulate):
     run.run()
     assert missing == []
     assert any(isinstance(decision, Act) for _, _, decision in run.said)
+
+
+def test_a_node_that_lets_nobody_in_any_more_keeps_no_other_one_out_of_service(simulate):
+    run = Coordinator(simulate(demo_world(4), 1))
+
+    def shut_out(node: str, pipeline: Pipeline) -> None:
+        if node == "HCI02" and "InstallUpdates" in pipeline.describe():
+            run.simulation.wires["HCI01"].rotated = True
+
+    run.simulation.before_command = shut_out
+    run.run()
+    assert world_nodes(run)["HCI02"] == "Up"
+    # What stands on the node that cannot be asked is named; everywhere else nothing is left.
+    assert locks(run) == ["MSFT_CAURun on HCI01"]
+    assert report(run).outcome == "failed"
+
+
+def test_a_scan_that_fails_keeps_no_later_run_from_the_node(simulate):
+    run = Coordinator(simulate(demo_world(2), 1))
+    run.simulation.cluster.world.inject("scan-fails-on-node-2")
+    run.simulation.sleep(timedelta(minutes=2))
+    # A run that ends before it has the lock has no task that would take anything back.
+    run.prepare()
+    taken = {f"MSFT_CAUNode on {node.name}" for node in run.simulation.cluster.world.nodes}
+    assert isinstance(run.step("scan", "HCI02", tries=1), Stop)
+    assert not taken & set(locks(run))

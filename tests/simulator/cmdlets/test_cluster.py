@@ -157,7 +157,7 @@ async def test_drain_is_refused_while_storage_is_degraded() -> None:
     assert record.native_error_code == 5987
     assert record.hresult & 0xFFFFFFFF == 0x80071763
     assert record.exception_types[0] == SPACE + "ClusterCmdletException"
-    assert "0x80071763" in str(record.properties["InnerException"])
+    assert "A clustered space is in a degraded condition" in str(record.properties["InnerException"])
     assert record.fully_qualified_error_id == f"Suspend-ClusterNode,{SPACE}SuspendNodeCommand"
     assert lab.nodes[1].state.name == "Up"
 

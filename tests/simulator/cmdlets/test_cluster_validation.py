@@ -121,3 +121,30 @@ async def test_different_versions_fail_and_a_level_left_behind_warns() -> None:
 async def test_an_even_number_without_a_witness_warns() -> None:
     lab = Console(without_witness(Console().world.spec))
     assert (await results(lab))["Validate Quorum Configuration"] == "Warning"
+
+
+async def test_the_report_links_every_test_that_ran_and_shows_how_it_came_out() -> None:
+    lab = Console()
+    lab.nodes[1].pending_restart = True
+    parameters = {"Force": None, "ReportName": "R", "Include": ["System", "Network"]}
+    report = await lab.one("HCI01", cmd("Test-Cluster", **parameters))
+    text = lab.world.files.read(lab.nodes[0], str(report.properties["FullName"]))
+    assert report.properties["Length"] == len(text.encode())
+    assert text.count("<tr>") == 5
+    assert '">Validate Pending Restarts</a></td><td><result><IMG name="WarningImg">' in text
+    assert '">System</a></td><td><result><IMG name="WarningImg">' in text
+    assert '">Network</a></td><td><result><IMG name="SuccessImg">' in text
+    assert "HCI02 has a restart pending." in text
+    assert "Validate Node Status" not in text
+
+
+async def test_every_test_that_is_not_well_is_a_warning_and_so_is_the_whole() -> None:
+    lab = Console()
+    lab.nodes[1].pending_restart = True
+    first, whole = (await lab.run("HCI01", cmd("Test-Cluster", Force=None, Include="System"))).warnings
+    assert first == "System - Validate Pending Restarts: The test reported some warnings.."
+    assert whole.splitlines()[2] == "HadUnselectedTests, ClusterConditionallyApproved"
+
+
+async def test_from_outside_of_the_cluster_it_needs_credentials_to_go_on_with() -> None:
+    assert (await Console().refusal("MGMT01", cmd("Test-Cluster", Force=None))).native_error_code == 5

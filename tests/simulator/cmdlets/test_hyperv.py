@@ -1,5 +1,7 @@
 """windows-powershell-docs, Hyper-V: Get-VM, Start-VM, Stop-VM, Save-VM, Update-VMVersion, Get-VMHostSupportedVersion."""
 
+import dataclasses
+
 import pytest
 
 from include.simulator.objects import SimObject
@@ -121,3 +123,12 @@ async def test_a_guest_that_does_not_shut_down_is_an_error_after_a_while_and_can
     assert (lab.world.now - begun).total_seconds() >= 60
     await lab.run("HCI01", cmd("Save-VM", Name="VM-1-1"))
     assert group.vm.state == "Saved"
+
+
+async def test_a_machine_uses_processors_while_it_runs() -> None:
+    spec = demo_world(4)
+    busy = dataclasses.replace(spec.vms[0], processor_percent=35)
+    lab = Console(dataclasses.replace(spec, vms=(busy, *spec.vms[1:])))
+    assert (await lab.one(busy.node, cmd("Get-VM", Name=busy.name))).get("CPUUsage") == 35
+    await lab.run(busy.node, cmd("Stop-VM", Name=busy.name, Force=None))
+    assert (await lab.one(busy.node, cmd("Get-VM", Name=busy.name))).get("CPUUsage") == 0

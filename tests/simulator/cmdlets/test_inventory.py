@@ -151,3 +151,18 @@ async def test_commands_tell_their_parameters_as_this_windows_has_them() -> None
     assert names[1] - names[0] >= {"OsRollingUpgrade"}
     found = await newer.run("HCI01", cmd("Get-Command", Name="*-Cau*", ParameterName="OsRollingUpgrade"))
     assert "Invoke-CauScan" in {each.get("Name") for each in found.values}
+
+
+async def test_an_upgrade_is_a_new_installation_of_the_system() -> None:
+    lab = Console(os="20H2")
+    node = lab.nodes[0]
+    query = cmd("Get-CimInstance", ClassName="Win32_OperatingSystem")
+    before = (await lab.one(node, query)).get("InstallDate")
+    upgrade = next(update for update in lab.world.spec.updates if update.build)
+    lab.world.updates.record(node).installed[upgrade.update_id] = False
+    began = lab.clock.now()
+    await lab.restart(node)
+    after = (await lab.one(node, query)).get("InstallDate")
+    assert node.build == upgrade.build
+    assert before < began < after  # type: ignore[operator]
+    assert (await lab.one("HCI02", query)).get("InstallDate") < began  # type: ignore[operator]

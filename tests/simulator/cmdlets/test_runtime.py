@@ -249,7 +249,7 @@ async def test_what_if_changes_nothing(host: SimulatedHost, handlers: Handlers) 
     handlers["suspend-clusternode"] = suspend
     recorder = await run(host, (command("Suspend-ClusterNode", Name="HCI01", WhatIf=None),))
     assert called == []
-    assert recorder.texts[0][0] == "information"
+    assert recorder.texts == [], "it is the client's host that is told"
     assert commands(host)[0].detail["what_if"] is True
 
 

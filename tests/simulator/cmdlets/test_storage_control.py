@@ -58,6 +58,16 @@ async def test_the_pool_comes_down_the_pipeline() -> None:
     assert pool.notes["Version"] == "Windows Server 2022"
 
 
+async def test_the_pool_is_found_by_its_unique_id_and_no_other_is() -> None:
+    lab = upgraded()
+    identity = (await lab.one("HCI01", cmd("Get-StoragePool", IsPrimordial=False))).properties["UniqueId"]
+    other = await lab.run("HCI01", cmd("Update-StoragePool", UniqueId="{another}", Confirm=False))
+    assert other.errors[0].fully_qualified_error_id == "CmdletizationQuery_NotFound_UniqueId,Update-StoragePool"
+    assert await version(lab) == "Windows Server 2019"
+    await lab.run("HCI01", cmd("Update-StoragePool", UniqueId=identity, Confirm=False))
+    assert await version(lab) == "Windows Server 2022"
+
+
 async def test_an_unknown_pool() -> None:
     output = await Console().run("HCI01", cmd("Update-StoragePool", FriendlyName="S2D on Nothing", Confirm=False))
     assert output.errors[0].fully_qualified_error_id == "CmdletizationQuery_NotFound_FriendlyName,Update-StoragePool"

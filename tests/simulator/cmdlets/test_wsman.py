@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from include.simulator.cmdlets.runtime import MachineWentDownError
 from tests.simulator.world.console import Console
 from tests.simulator.world.driver import cmd
 
@@ -109,8 +110,13 @@ async def test_powershell_remoting_goes_off_and_on() -> None:
     node = lab.nodes[0]
     await lab.run(node, cmd("Disable-PSRemoting", Force=None))
     assert not lab.world.remoting.state(node).powershell
-    await lab.run(node, cmd("Enable-PSRemoting", Force=None))
+    # It restarts the service, which ends the session that it was given in.
+    with pytest.raises(MachineWentDownError):
+        await lab.run(node, cmd("Enable-PSRemoting", Force=None))
     assert lab.world.remoting.state(node).powershell
+    assert not lab.world.services.reachable(node)
+    await lab.wait(timedelta(minutes=1))
+    assert lab.world.services.reachable(node)
     assert "NonInteractive" in (await lab.refusal(node, cmd("Enable-PSRemoting"))).message
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include.simulator.faults.catalogue import FaultRow, catalogue
+from tests.simulator.faults.feature_night import FeatureNight
 from tests.simulator.faults.night import Night
 
 #: The connection is no matter of the world; these are met by real clients in test_wire_faults.
@@ -17,13 +18,17 @@ CASES = [
     if {effect["effect"] for effect in row.effects} - ON_THE_WIRE
 ]
 
-_twin: list[Night] = []
+_twins: dict[type[Night], Night] = {}
 
 
-async def undisturbed() -> Night:
-    if not _twin:
-        _twin.append(await Night().pass_by())
-    return _twin[0]
+async def undisturbed(kind: type[Night] = Night) -> Night:
+    if kind not in _twins:
+        _twins[kind] = await kind().pass_by()
+    return _twins[kind]
+
+
+def kind_for(row: FaultRow) -> type[Night]:
+    return FeatureNight if row.theme == "feature" else Night
 
 
 async def test_two_undisturbed_nights_of_one_seed_are_the_same() -> None:
@@ -40,16 +45,23 @@ async def test_the_undisturbed_night_ends_well() -> None:
     assert not [answer for _, answer in night.answers if "The simulator failed" in answer]
 
 
+async def test_the_undisturbed_night_of_a_feature_update_ends_well() -> None:
+    night = await undisturbed(FeatureNight)
+    assert {(node.os.key, node.state.name) for node in night.world.nodes} == {("21H2", "Up")}
+    assert night.world.storage.healthy()
+    assert not [answer for _, answer in night.answers if "The simulator failed" in answer]
+
+
 @pytest.mark.parametrize(("row", "place"), CASES)
 async def test_a_fault_shows_where_the_catalogue_says(row: FaultRow, place: int | None) -> None:
-    night = Night()
+    night = kind_for(row)()
     night.world.inject(row.id, node=place)
     await night.pass_by()
     ops = [entry.op for entry in night.console.journal.entries]
     assert "fault.injected" in ops, "it never struck"
     assert "fault.missed" not in ops, "it found nothing to strike"
     assert not [answer for _, answer in night.answers if "The simulator failed" in answer]
-    differences = night.differences(await undisturbed())
+    differences = night.differences(await undisturbed(kind_for(row)))
     assert set(row.shows) <= differences, (
         f"not seen in {sorted(set(row.shows) - differences)}, but in {sorted(differences)}"
     )

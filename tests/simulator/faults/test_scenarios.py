@@ -46,7 +46,7 @@ def test_seeds_sizes_and_counts_make_different_swizzles() -> None:
 
 def test_in_many_swizzles_every_fault_that_can_be_healed_has_its_turn() -> None:
     used = {step.fault for seed in range(300) for step in swizzle(seed, 4, 6).steps}
-    assert used == {row.id for row in catalogue().values() if healable(row)}
+    assert used == {row.id for row in catalogue().values() if healable(row) and row.theme != "feature"}
 
 
 def test_the_faults_of_a_swizzle_can_be_chosen() -> None:

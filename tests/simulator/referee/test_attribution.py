@@ -266,3 +266,21 @@ def test_what_others_installed_while_the_run_installed_is_not_installed_again(be
         del script.entries[-3]  # no second beginning
     sentence = "I8: KB5034129 was installed again on HCI01."
     assert (sentence in found(script)) is again
+
+
+# --- runs of CAU's own ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("self_updating", "began", "blamed"),
+    [(True, "us", False), (True, "them", False), (False, "them", False), (False, "us", True)],
+)
+def test_a_run_of_cau_is_held_against_who_began_it_and_that_of_its_role_against_nobody(self_updating, began, blamed):
+    script = ended(look(begun().power_cycle("HCI01"), "HCI01"))
+    us, script.actor = script.actor, script.actor if began == "us" else "CORP\\ada"
+    detail = {"run_id": OTHER_GUID, "state": "Started", "orchestrator": OTHER_GUID, "self_updating": self_updating}
+    script.invoke("Invoke-CauRun", "MGMT01").add("cau.run", None, **detail)
+    script.install("HCI02", orchestrator=OTHER_GUID)
+    script.actor = us
+    sentences = found(script, report())
+    assert ("I12: The report leaves out HCI02, which was worked on." in sentences) is blamed

@@ -43,6 +43,7 @@ class Recorder:
 class Output:
     values: list[object] = field(default_factory=list)
     errors: list[SimError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def output(self, value: object) -> None:
         self.values.append(value)
@@ -50,7 +51,8 @@ class Output:
     def error(self, record: SimError) -> None:
         self.errors.append(record)
 
-    def warning(self, message: str) -> None: ...
+    def warning(self, message: str) -> None:
+        self.warnings.append(message)
 
     def verbose(self, message: str) -> None: ...
 

@@ -108,3 +108,20 @@ def test_edition_and_build_tell_the_version(installed: str, build: int, now: str
 def test_a_node_counts_by_what_it_runs() -> None:
     node = Lab(mixed("21H2", "22H2")).nodes[1]
     assert version_of(node).key == "22H2"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "node", "admitted"),
+    [
+        ("20H2", "20H2", True),
+        ("20H2", "21H2", True),
+        ("20H2", "22H2", False),
+        ("21H2", "20H2", False),
+        ("WS2019", "WS2022", True),
+        ("WS2019", "WS2025", False),
+        ("WS2019", "21H2", True),
+    ],
+)
+def test_a_cluster_spans_two_versions_at_the_most(cluster: str, node: str, admitted: bool) -> None:
+    lab = Lab(replace(mixed(node, node, cluster=node), formed_with=cluster))
+    assert lab.world.levels.admits(lab.nodes[0]) is admitted

@@ -36,6 +36,10 @@ RIGHTS: Mapping[Subject, str] = {
     "rollout": _ADMINISTRATOR,
     "tasks": _ADMINISTRATOR,
     "servicing": _ADMINISTRATOR,
+    "soft-reboot": _CLUSTER,
+    "levels": _CLUSTER,
+    "agents": _ADMINISTRATOR,
+    "vm-versions": _HYPER_V,
     "scripts": "access to the session configuration that configuration_name says",
     "hooks": "access to the endpoint of the hook",
 }

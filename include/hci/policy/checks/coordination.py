@@ -72,7 +72,7 @@ def check_coordination(facts: ReadinessFacts, rules: ReadinessRules) -> tuple[Ch
     return (
         _cau_run(facts),
         _foreign_lock(facts, rules),
-        _cau_role(facts),
+        _cau_role(facts, rules),
         _automatic_updates(facts),
         _update_source(facts),
         _firmware_rollout(facts),
@@ -112,16 +112,27 @@ def _foreign_lock(facts: ReadinessFacts, rules: ReadinessRules) -> CheckResult:
     return judge(_LOCK, facts, problems, "no lock object of another coordinator on any node")
 
 
-def _cau_role(facts: ReadinessFacts) -> CheckResult:
-    role = facts.cau_role
+def _cau_role(facts: ReadinessFacts, rules: ReadinessRules) -> CheckResult:
+    """Two that begin runs by themselves are one too many; a role that is to begin them, or is off, is as it should be."""
+    role, schedule = facts.cau_role, rules.schedule
+    doubled = schedule is not None and schedule.run_by == "airflow"
     if role is None and "cau-role" in facts.not_asked:
         return judge(_CAU_ROLE, facts, None, "")
     if role is None:
-        return judge(_CAU_ROLE, facts, [], "it has no Cluster-Aware Updating role")
+        # Where the role itself could not be read, its resource still tells that it is at work.
+        severity = Severity.CRITICAL if doubled and role_is_enabled(facts) else None
+        return judge(_CAU_ROLE, facts, [], "it has no Cluster-Aware Updating role", severity)
     said = ", ".join(f"{name} {value}" for name, value in sorted(role.items()))
     if role_is_enabled(facts) is False:
         return judge(_CAU_ROLE, facts, [], f"its Cluster-Aware Updating role is disabled ({said})")
-    return judge(_CAU_ROLE, facts, [f"it has a Cluster-Aware Updating role ({said})"], "")
+    if schedule is not None and not doubled:
+        asked = f"its Cluster-Aware Updating role updates it, as the fleet file asks ({schedule.describe()}): {said}"
+        return judge(_CAU_ROLE, facts, [], asked)
+    found = f"it has a Cluster-Aware Updating role ({said})"
+    if schedule is None:
+        return judge(_CAU_ROLE, facts, [found], "")
+    beside = f"{found} that is enabled, and Airflow begins runs of its own ({schedule.describe()})"
+    return judge(_CAU_ROLE, facts, [beside], "", Severity.CRITICAL)
 
 
 def _automatic_updates(facts: ReadinessFacts) -> CheckResult:

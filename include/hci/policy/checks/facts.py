@@ -15,6 +15,7 @@ from include.hci.cluster.rollout import FirmwareRollout, ScheduledTask
 from include.hci.cluster.validation import CauFinding, ClusterValidation
 from include.hci.cluster.virtual_machines import DvdDrive, VirtualMachine
 from include.hci.policy.gates import StorageFacts
+from include.hci.settings import Schedule
 
 #: What a check reads, as ``ReadinessFacts.unread`` and ``durations`` name it.
 Subject = Literal[
@@ -41,6 +42,10 @@ Subject = Literal[
     "servicing",
     "scripts",
     "hooks",
+    "soft-reboot",
+    "agents",
+    "levels",
+    "vm-versions",
 ]
 
 
@@ -117,9 +122,13 @@ class ReadinessFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReadinessRules:
-    """What a run demands: its own lock id, and CAU's options of these names. ``uses_cau``: the run is left to CAU."""
+    """What a run demands: its own lock id, and CAU's options of these names. ``uses_cau``: the run is left to CAU.
+
+    ``schedule`` is the cluster's in the fleet file, whoever begins its runs; None: it is updated by hand only.
+    """
 
     guid: UUID
     max_failed_nodes: int
     require_all_nodes_online: bool = False
     uses_cau: bool = False
+    schedule: Schedule | None = None
