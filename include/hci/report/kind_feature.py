@@ -48,7 +48,7 @@ def feature(folded: Folded) -> RunReport:
     return replace(
         base,
         outcome=outcome,
-        headline=_headline(folded, base, outcome, problems, missing),
+        headline=_headline(folded, replace(base, nodes=nodes), outcome, problems, missing),
         nodes=nodes,
         problems=problems,
         sections=(
@@ -159,7 +159,8 @@ def _headline(
     read = _last(entries, ev.VersionsRead)
     said = []
     if read is not None and read.settled:
-        builds = ", ".join(dict.fromkeys(read.builds.values()))
+        # Further updates, and their builds, came after that reading.
+        builds = ", ".join(dict.fromkeys(node.build_after or read.builds.get(node.name, "") for node in base.nodes))
         said.append(f"All {len(read.builds)} nodes have one version ({builds}).")
     elif outcome in ("running", "cancelled", "parked") or _last(entries, ev.CauRunSeen) is not None:
         said.append(base.headline)

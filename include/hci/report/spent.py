@@ -19,6 +19,7 @@ _PAIRS: tuple[tuple[type[ev.RunEvent], tuple[type[ev.RunEvent], ...]], ...] = (
     (ev.InstallStarted, (ev.InstallFinished,)),
     (ev.RestartOrdered, (ev.Restarted,)),
     (ev.Resuming, (ev.Resumed,)),
+    (ev.UpdatingBegun, (ev.UpdatingEnded,)),
 )
 
 
@@ -69,9 +70,10 @@ def _acting(entries: Sequence[Entry]) -> list[Span]:
 
 
 def _with_people(entries: Sequence[Entry], end: datetime) -> list[Span]:
-    """Return the times in which the run waited for its approval or was held."""
+    """Return the times in which the run waited for an answer or was held."""
     found: list[Span] = []
     planned: datetime | None = None
+    asked: dict[str, datetime] = {}
     held: datetime | None = None
     for entry in entries:
         match entry.event:
@@ -80,6 +82,10 @@ def _with_people(entries: Sequence[Entry], end: datetime) -> list[Span]:
             case ev.Approved() if planned is not None:
                 found.append((planned, entry.at))
                 planned = None
+            case ev.PostAsked():
+                asked.setdefault(entry.step, entry.at)
+            case ev.PostAnswered() if entry.step in asked:
+                found.append((asked.pop(entry.step), entry.at))
             case ev.Held():
                 held = held or entry.at
             case ev.OperatorAsked(action="continue" | "cancel") if held is not None:

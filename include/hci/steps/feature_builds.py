@@ -18,6 +18,7 @@ from include.hci.steps.base import BaseStep, read_members, read_storage
 from include.hci.steps.cau_run_preview import read_nodes_now
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Clock, Decision, Done, Stop, Wait
+from include.hci.steps.reporting import disk_state, job_state
 
 #: How long a node may take to answer after CAU's run is over.
 PATIENCE = timedelta(minutes=10)
@@ -92,7 +93,12 @@ class Builds(BaseStep[BuildsFacts]):
             return ()
         states = {node.name: str(node.state) for node in facts.nodes}
         settled = not judge_versions(facts.nodes, facts.builds, self._before())
-        return (ev.VersionsRead(builds=dict(facts.builds), states=states, settled=settled),)
+        disks, jobs = map(disk_state, facts.storage.disks), map(job_state, facts.storage.open_jobs)
+        return (
+            ev.VersionsRead(builds=dict(facts.builds), states=states, settled=settled),
+            # When CAU's run was collected, its last node's storage had still to be made up for.
+            ev.StorageRead(step=self.name, moment="after", virtual_disks=tuple(disks), jobs=tuple(jobs)),
+        )
 
     def may_cancel(self, facts: BuildsFacts, decision: Decision) -> bool:
         """It only reads."""

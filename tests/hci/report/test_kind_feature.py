@@ -103,7 +103,7 @@ def whole(*events: ev.RunEvent, **request: Any) -> RunReport:
 def test_a_run_that_did_everything_has_succeeded_and_says_what_was_raised():
     found = whole(raised())
     assert found.outcome == "succeeded"
-    assert found.headline == ("All 2 nodes have one version (20349.1). Functional level raised from 12.1 to 12.4.")
+    assert found.headline == f"All 2 nodes have one version ({LATER}). Functional level raised from 12.1 to 12.4."
     assert {(node.outcome, node.build_before, node.build_after) for node in found.nodes} == {("updated", OLD, LATER)}
 
 

@@ -54,6 +54,27 @@ def act(node: str = "A", step: ev.StepName = "scan") -> ev.Decided:
         ([(10, ev.Planned(order=("A",))), (600, ev.Approved(by="ada")), (5, ev.Concluded())], (0, 600, 15)),
         # A run that nobody had to approve waits for nobody.
         ([(10, ev.Planned(order=("A",))), (600, ev.Concluded())], (0, 0, 610)),
+        # So is a question of its own, up to its answer.
+        (
+            [
+                (10, ev.PostAsked(step="approve_functional_level", identity="a")),
+                (600, ev.PostAnswered(step="approve_functional_level", identity="a", by="ada", accepted=True)),
+                (5, ev.Concluded()),
+            ],
+            (0, 600, 15),
+        ),
+        # A rolling update in between is the cluster's work.
+        (
+            [
+                (10, ev.UpdatingBegun(step="further_updates", dag_id="d", started_run="r")),
+                (
+                    900,
+                    ev.UpdatingEnded(step="further_updates", dag_id="d", started_run="r", state="success", good=True),
+                ),
+                (5, ev.Concluded()),
+            ],
+            (900, 0, 15),
+        ),
         # Being held is a person's, whatever the step itself says.
         (
             [

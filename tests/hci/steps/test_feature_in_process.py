@@ -71,6 +71,8 @@ def test_a_whole_run_ends_with_every_node_and_the_cluster_on_the_new_version(nod
     assert set(builds(run).values()) == {build}
     assert (found.outcome, set(outcomes(run).values())) == ("succeeded", {"updated"})
     assert f"All {nodes} nodes have one version" in found.headline
+    assert found.storage_after is not None
+    assert {disk.health for disk in found.storage_after.virtual_disks} == {"Healthy"}
     assert f"to {level}." in found.headline
     world = run.simulation.cluster.world
     assert f"{world.functional_level}.{world.levels.upgrade_version}" == level
@@ -194,7 +196,9 @@ def test_a_node_that_is_upgraded_and_offered_the_version_after_it_stops_it():
     run = make(half)
     end = run.run()
     assert isinstance(end, Stop)
-    assert "two versions" in end.problem.meaning
+    assert "HCI01 already has a later version than HCI02" in end.problem.title
+    assert "hide it on HCI01" in end.problem.next_action
+    assert "bring HCI02 to the version of HCI01 by hand" in end.problem.next_action
     assert given(run, "Invoke-CauRun") == 0
 
 
