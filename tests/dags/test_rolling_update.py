@@ -17,8 +17,9 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from include.hci.airflow import timetable
+from include.hci.airflow.begun_settings import keep_settings
 from include.hci.policy.upcoming import upcoming
-from include.hci.settings import load_fleet
+from include.hci.settings import fleet_path, load_fleet
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE_STEPS = ["turn", "drain", "install", "restart", "resume", "resync"]
@@ -42,6 +43,22 @@ def test_the_shipped_fleet_gives_the_demo_dag_and_no_error(monkeypatch):
         "cau_remote_updating__demo",
         "cau_self_updating__demo",
     }
+
+
+@pytest.mark.parametrize(
+    "dag_id", ["rolling_update__demo", "cau_remote_updating__demo", "offline_update__demo", "feature_update__demo"]
+)
+def test_a_task_of_a_run_has_its_dag_although_the_fleet_file_has_lost_the_cluster(monkeypatch, tmp_path, dag_id):
+    monkeypatch.setenv("HCI_REPORTS", tmp_path.as_uri())
+    keep_settings(load_fleet(fleet_path()).clusters["demo"])
+    lost = tmp_path / "fleet.yaml"
+    lost.write_text("clusters: [demo")
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
+    bag = load(monkeypatch, lost)
+    assert [Path(file).name for file in bag.import_errors] == ["fleet_problems.py"]
+    assert bag.dags[dag_id].has_task("conclude")
+    monkeypatch.delenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID")
+    assert dag_id not in load(monkeypatch, lost).dags
 
 
 def test_the_graph(monkeypatch):

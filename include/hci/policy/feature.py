@@ -54,12 +54,12 @@ _TO_LOCAL = (
 )
 
 
-#: CAU targets no single node (windowsserverdocs, cluster-aware-updating-faq); by hand: azure-stack-docs, update-cluster (SConfig).
+#: CAU targets no single node (windowsserverdocs, cluster-aware-updating-faq). By hand: azure-stack-docs, update-cluster.
 _AHEAD = (
-    "CAU cannot be told to leave a node out. Decline the later update at WSUS, or hide it on {ahead}, and start the run again: it "
-    "begins once nothing is offered there. Or bring {behind} to the version of {ahead} by hand, one after the other: drain the "
-    "node, upgrade it with SConfig or with the setup media of just that version, wait for the storage, resume it. Then start a run "
-    "with post_steps_only."
+    "A cluster may span two versions, and CAU cannot be told to leave a node out. Decline the later update at WSUS, or hide it "
+    "on {ahead}, and start the run again: it begins once nothing is offered there. Or bring {behind} to the version of {ahead} "
+    "by hand, one after the other: drain the node, upgrade it with SConfig or with setup media of just that version, wait for "
+    "the storage, resume it. Then start a run with post_steps_only."
 )
 
 

@@ -74,7 +74,8 @@ def build_report(
     )
     checks = _checks(entries)
     refused = view_checks([check for check in checks if check.refused]).open
-    troubled = bool(left or problems or refused or facts.lock_nodes)
+    has_left = any(isinstance(entry.event, ev.Left) for entry in entries)
+    troubled = bool(left or has_left or problems or refused or facts.lock_nodes)
     outcome = _outcome(concluded, approved, planned, nodes, troubled, started.mode if started else "update", facts)
     all_waits, vms = waits(entries, end), watched(entries)
     report = RunReport(
@@ -182,10 +183,14 @@ def _storage(entries: Iterable[Entry], moment: str) -> StorageReport | None:
 
 
 def _left(entries: Sequence[Entry], facts: RunFacts, *, over: bool) -> tuple[LeftReport, ...]:
-    """Return what was noted as left, and, after the end, every change of which nobody noted that it was taken back."""
+    """Return what was noted as left, and, after the end, every change of which nobody noted that it was taken back.
+
+    A run that was made safe after its end has been concluded twice: what its first end had left was read again by the second.
+    """
+    ends = [position for position, entry in enumerate(entries) if isinstance(entry.event, ev.Concluded)]
     noted = [
         LeftReport(entry.event.what, entry.event.why, entry.event.command, entry.node)
-        for entry in entries
+        for entry in entries[ends[-2] if len(ends) > 1 else 0 :]
         if isinstance(entry.event, ev.Left)
     ]
     if over:

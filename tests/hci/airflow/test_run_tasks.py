@@ -9,6 +9,7 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow import run_tasks
+from include.hci.airflow.begin import begin_run
 from include.hci.airflow.events import Ended
 from include.hci.airflow.open_runs import open_runs
 from include.hci.airflow.run_tasks import ConcludeOperator, PlanOperator, ReadinessOperator, ReportOperator
@@ -201,6 +202,17 @@ def test_options_that_have_become_wrong_do_not_keep_a_run_from_being_ended(recor
     operator, settings = ConcludeOperator(task_id="conclude", cluster="demo"), cluster_settings("demo")
     assert operator.options_of(settings, context(params={"failback_mode": "Policy"})).failback_mode == "Policy"
     assert operator.options_of(settings, context(params={"failback_mode": "nonsense"})) == began
+
+
+def test_a_run_is_ended_and_reported_although_the_fleet_file_has_lost_its_cluster(record, monkeypatch, tmp_path):
+    settings = cluster_settings("demo")
+    begin_run(context(), "rolling_update__demo", settings, RunOptions.as_given(settings), record)
+    (tmp_path / "fleet.yaml").write_text("clusters: [demo")
+    monkeypatch.setenv("HCI_FLEET_FILE", str(tmp_path / "fleet.yaml"))
+    with pytest.raises(AirflowFailException):
+        ConcludeOperator(task_id="conclude", cluster="demo").ended(context(), Ended("done", "HCI02 was resumed"))
+    assert record.last(ev.Concluded).event.why == "HCI02 was resumed"
+    assert report_of(record)["cluster"] == "demo"
 
 
 def test_an_end_that_could_not_make_safe_is_reported_all_the_same(record):

@@ -463,6 +463,22 @@ def test_a_lock_that_was_named_as_left_is_not_named_twice():
     assert not any(NODES[0] in what for what in told[1:])
 
 
+def test_what_a_run_had_left_is_not_left_any_more_once_it_was_made_safe():
+    night = Night()
+    begin(night)
+    night.after(1, ev.Pausing(node="HCI03"))
+    night.after(1, ev.Left(node="HCI03", what="HCI03 is paused by this run", why="it is Down"))
+    night.after(1, ev.LockReleased(guid="x"))
+    night.after(1, ev.Concluded())
+    assert [left.what for left in report(night).left] == ["HCI03 is paused by this run"]
+    night.after(60, ev.Resumed(node="HCI03"))
+    assert report(night).left
+    night.after(1, ev.Concluded(why="HCI03 was resumed"))
+    found = report(night)
+    # A run that had left something has not succeeded.
+    assert (found.left, found.outcome) == ((), "failed")
+
+
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
