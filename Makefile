@@ -52,14 +52,16 @@ else
 	@echo "2,000 random runs and every fault in the background, and two halves of the tests beside each other (results come as they end) ..."
 	@setsid bash -c 'echo 19 2>/dev/null > /proc/$$$$/autogroup; exec nice -n 19 .venv/bin/python -m pytest tests/chaos tests/faults' \
 	  > .random-runs.log 2>&1 & random=$$!; \
-	.venv/bin/python -m pytest tests/hci/steps tests/hci/airflow > .steps.log 2>&1 & steps=$$!; \
-	trap 'kill -- -$$random $$steps 2>/dev/null' EXIT; \
-	.venv/bin/python -m pytest --ignore tests/hci/steps --ignore tests/hci/airflow --ignore tests/end_to_end --ignore tests/chaos --ignore tests/faults; \
+	.venv/bin/python -m pytest tests/hci/steps > .steps.log 2>&1 & steps=$$!; \
+	trap 'kill -- -$$random $$steps $$others 2>/dev/null' EXIT; \
+	.venv/bin/python -m pytest --ignore tests/hci/steps --ignore tests/end_to_end --ignore tests/chaos --ignore tests/faults; \
 	rest=$$?; wait $$steps; first=$$?; cat .steps.log; \
-	echo "End-to-end runs ..."; \
-	.venv/bin/python -m pytest tests/end_to_end; ends=$$?; \
+	echo "End-to-end runs, which mostly wait: two sets beside each other ..."; \
+	.venv/bin/python -m pytest tests/end_to_end/feature tests/end_to_end/offline > .end-to-end.log 2>&1 & others=$$!; \
+	.venv/bin/python -m pytest tests/end_to_end --ignore tests/end_to_end/feature --ignore tests/end_to_end/offline; ends=$$?; \
+	wait $$others; later=$$?; cat .end-to-end.log; \
 	wait $$random; randoms=$$?; trap - EXIT; cat .random-runs.log; \
-	exit $$(( rest != 0 ? rest : first != 0 ? first : ends != 0 ? ends : randoms ))
+	exit $$(( rest != 0 ? rest : first != 0 ? first : ends != 0 ? ends : later != 0 ? later : randoms ))
 endif
 
 schema: $(stamp)

@@ -29,7 +29,7 @@ from include.hci.steps.work import Work
 
 #: A node that still answers with its old boot time this long after the order of an earlier try has not heeded it: that try may
 #: have died between putting the order on record and sending it. No try gives the order twice by itself.
-ORDER_AGAIN_AFTER = timedelta(minutes=5)
+ORDER_AGAIN_AFTER = timedelta(minutes=10)
 #: What a virtual disk must not be when one more server is taken away: its data would be gone or offline.
 _UNSAFE = frozenset({"detached", "noredundancy", "lostcommunication", "nonrecoverableerror", "error"})
 

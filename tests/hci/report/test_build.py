@@ -474,9 +474,8 @@ def test_what_a_run_had_left_is_not_left_any_more_once_it_was_made_safe():
     night.after(60, ev.Resumed(node="HCI03"))
     assert report(night).left
     night.after(1, ev.Concluded(why="HCI03 was resumed"))
-    found = report(night)
     # A run that had left something has not succeeded.
-    assert (found.left, found.outcome) == ((), "failed")
+    assert (report(night).left, report(night).outcome) == ((), "failed")
 
 
 @pytest.mark.parametrize(
