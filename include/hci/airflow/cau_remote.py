@@ -30,8 +30,7 @@ def cau_options(settings: ClusterSettings, context: Mapping[str, Any]) -> RunOpt
 
 def cau_request(context: Mapping[str, Any]) -> CauRemoteRequest:
     """Return what the run was told beyond its options; raises SettingsError."""
-    given = {key: value for key, value in dict(context["params"]).items() if key in CauRemoteRequest.model_fields}
-    return CauRemoteRequest.from_json(given)
+    return CauRemoteRequest.from_parameters(dict(context["params"]))
 
 
 class CauStepOperator(StepOperator):

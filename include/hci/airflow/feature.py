@@ -24,7 +24,8 @@ from include.hci.report.model import RunReport
 from include.hci.report.record import RunRecord
 from include.hci.report.values import Problem
 from include.hci.settings import ClusterSettings, RunOptions, SettingsError, SettingsProblem, fleet_path, load_fleet
-from include.hci.settings.feature import SET_BY_IT, SOURCE, FeatureUpdateRequest, upgrade_options
+from include.hci.settings.feature import SET_BY_IT, FeatureUpdateRequest, upgrade_options
+from include.hci.settings.request import SOURCE
 from include.hci.steps.decisions import show_problem
 from include.hci.steps.feature_admission import admit_feature
 
@@ -38,8 +39,7 @@ def feature_options(settings: ClusterSettings, context: Mapping[str, Any]) -> Ru
 
 def feature_request(context: Mapping[str, Any]) -> FeatureUpdateRequest:
     """Return what the run was told beyond its options; raises SettingsError."""
-    fields = FeatureUpdateRequest.model_fields
-    return FeatureUpdateRequest.from_json({key: value for key, value in context["params"].items() if key in fields})
+    return FeatureUpdateRequest.from_parameters(dict(context["params"]))
 
 
 def request_on_record(record: RunRecord) -> FeatureUpdateRequest:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from include.hci.settings.problems import SettingsError, SettingsProblem, explain
+from include.hci.settings.request import Request
 from include.hci.settings.run_options import RunOptions
-from include.hci.settings.values import Settings
 
-SOURCE = "run parameters"
 #: The plug-in of CAU that brings a new version (azure-stack-docs, update-cluster).
 ROLLING_UPGRADE = "Microsoft.RollingUpgradePlugin"
 #: Options that a feature update sets by itself, whatever the profile says: the plug-in with its arguments, and a full restart,
@@ -33,7 +30,7 @@ SET_BY_IT = frozenset(
 Consent = Literal["ask", "yes", "no"]
 
 
-class FeatureUpdateRequest(Settings):
+class FeatureUpdateRequest(Request):
     """Where the new version comes from, what is done once every node has it, and what CAU's run may do."""
 
     source: Literal["windows_update", "media"] = Field(
@@ -119,23 +116,6 @@ class FeatureUpdateRequest(Settings):
         if self.source == "media":
             return {"WuConnected": "false", "PathToSetupMedia": str(self.media_path)}
         return {"WuConnected": "true"}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Return the request that ``data`` describes, keys that are None left out; raises SettingsError naming what is wrong."""
-        try:
-            return cls.model_validate({key: value for key, value in data.items() if value is not None})
-        except ValidationError as error:
-            known = tuple(cls.model_fields)
-            problems = [
-                SettingsProblem(SOURCE, None, ".".join(map(str, item["loc"])), None, explain(item, known))
-                for item in error.errors(include_url=False)
-            ]
-            raise SettingsError(problems) from None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the request as JSON data."""
-        return self.model_dump(mode="json")
 
 
 def upgrade_options(options: RunOptions, request: FeatureUpdateRequest) -> RunOptions:

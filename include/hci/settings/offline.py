@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from include.hci.settings.problems import SettingsError, SettingsProblem, explain
-
-SOURCE = "run parameters"
+from include.hci.settings.request import Request
 
 
-class OfflineRequest(BaseModel):
+class OfflineRequest(Request):
     """How a whole cluster is taken down and brought back."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     vm_action: Literal["shutdown", "save"] = Field(
         "shutdown", description="What is done with every running virtual machine: its guest shuts down, or it is saved."
@@ -32,21 +27,3 @@ class OfflineRequest(BaseModel):
         False,
         description="Install on all servers while the cluster is still up, so that only the restarts fall into the downtime.",
     )
-
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
-        """Return what ``parameters`` ask for, others than its own left aside; raises SettingsError naming each bad one."""
-        given = {key: value for key, value in parameters.items() if key in cls.model_fields and value is not None}
-        try:
-            return cls.model_validate(given)
-        except ValidationError as error:
-            raise SettingsError(
-                [
-                    SettingsProblem(SOURCE, None, str(item["loc"][-1]), None, explain(item, tuple(cls.model_fields)))
-                    for item in error.errors(include_url=False)
-                ]
-            ) from None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON data, for the run's record."""
-        return self.model_dump(mode="json")
