@@ -176,7 +176,7 @@ def test_four_servers_stay_at_their_level_after_a_no_and_rise_in_a_later_run(sta
 
 
 @pytest.mark.skipif(not os.environ.get("HCI_LARGE_RUNS"), reason="takes minutes more: set HCI_LARGE_RUNS=1")
-def test_four_servers_go_from_20h2_to_21h2_with_every_yes_given_beforehand(stack: Stack, begun: Runs):
+def test_four_servers_go_from_20h2_to_21h2_with_every_yes_given_beforehand(stack: Stack):
     yes = {"functional_level": "yes", "pool_version": "yes", "vm_versions": "yes"}
     allow_further_updates(stack, "vast")
     with stack.world("vast", os="20H2") as world:
