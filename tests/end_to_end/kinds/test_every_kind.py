@@ -100,7 +100,7 @@ def test_a_cluster_of_two_is_updated_one_server_at_a_time(stack: Stack, begun: R
 
 @pytest.mark.timeout(2700)
 @pytest.mark.skipif(not os.environ.get("HCI_LARGE_RUNS"), reason="takes a quarter of an hour: set HCI_LARGE_RUNS=1")
-def test_a_cluster_of_sixteen_is_updated_one_server_at_a_time(stack: Stack, begun: Runs):
+def test_a_cluster_of_sixteen_is_updated_one_server_at_a_time(stack: Stack):
     dag = rolling_update_dag_id("wide")
     # Slower than the others: reading sixteen locks must not take the hour in which the provider forgets them.
     with stack.world("wide", speed=300) as world:
