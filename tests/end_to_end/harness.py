@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from include.demo.place import Place
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,9 +42,12 @@ def wait_for(condition: Callable[[], bool], seconds: float, poll: float = 0.3) -
 
 
 def nothing_runs() -> bool:
-    """Return whether no process of a demonstration of this checkout is left."""
-    for process in psutil.process_iter(["cmdline", "cwd"]):
-        words = process.info["cmdline"] or []
-        if process.info["cwd"] == str(ROOT) and ("include.simulator" in words or "airflow" in words):
+    """Return whether no process of a demonstration of this checkout is left; other tests have an Airflow of their own."""
+    home = str(Place(ROOT).home)
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        words, environment = process.info["cmdline"] or [], process.info["environ"] or {}
+        if environment.get("AIRFLOW_HOME") == home and any(
+            "include.simulator" in word or "airflow" in word for word in words
+        ):
             return False
     return True
