@@ -57,8 +57,8 @@ else
 	.venv/bin/python -m pytest --ignore tests/hci/steps --ignore tests/end_to_end --ignore tests/chaos --ignore tests/faults; \
 	rest=$$?; wait $$steps; first=$$?; cat .steps.log; \
 	echo "End-to-end runs, which mostly wait: two sets beside each other ..."; \
-	.venv/bin/python -m pytest tests/end_to_end/feature tests/end_to_end/offline > .end-to-end.log 2>&1 & others=$$!; \
-	.venv/bin/python -m pytest tests/end_to_end --ignore tests/end_to_end/feature --ignore tests/end_to_end/offline; ends=$$?; \
+	.venv/bin/python -m pytest tests/end_to_end/feature tests/end_to_end/kinds > .end-to-end.log 2>&1 & others=$$!; \
+	.venv/bin/python -m pytest tests/end_to_end --ignore tests/end_to_end/feature --ignore tests/end_to_end/kinds; ends=$$?; \
 	wait $$others; later=$$?; cat .end-to-end.log; \
 	wait $$random; randoms=$$?; trap - EXIT; cat .random-runs.log; \
 	exit $$(( rest != 0 ? rest : first != 0 ? first : ends != 0 ? ends : later != 0 ? later : randoms ))

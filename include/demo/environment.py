@@ -114,7 +114,9 @@ def airflow_environment(
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{ports.ui}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(password_file(place)),
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{place.home / 'airflow.db'}",
+        # One component waits for another's writing for a minute before it gives up, and a scheduler ends with it: the default is
+        # five seconds, which a busy machine needs.
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{place.home / 'airflow.db'}?timeout=60",
         "API__HOST": "127.0.0.1",
         "API__PORT": str(ports.ui),
         "API__BASE_URL": f"http://127.0.0.1:{ports.ui}",

@@ -149,16 +149,16 @@ def test_ctrl_c_stops_everything_and_a_second_copy_is_refused():
         # Until there is something to leave behind: every component has been started by this copy.
         wait_for(lambda: (ROOT / ".demo" / "lock").read_text() == str(first.pid), 60)
         wait_for(lambda: len(json.loads((ROOT / ".demo" / "processes.json").read_text())) >= 5, 120)
-        second = subprocess.run(command(), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        second = subprocess.run(command(), cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
         assert second.returncode == 2
         assert f"process {first.pid}" in second.stdout
         assert first.poll() is None
         first.send_signal(signal.SIGINT)
-        output, _ = first.communicate(timeout=60)
+        output, _ = first.communicate(timeout=180)
     finally:
         if first.poll() is None:
             os.kill(first.pid, signal.SIGTERM)
-            first.wait(timeout=60)
+            first.wait(timeout=180)
     assert first.returncode == 130
     assert "Stopped" in output
     assert nothing_runs()
