@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.panel import Panel
 
 from include.demo.api import AirflowApi
-from include.demo.environment import Login, Ports, airflow_environment, write_login
+from include.demo.environment import Login, Ports, airflow_environment, of_component, write_login
 from include.demo.follow import Follower, follow
 from include.demo.place import DemoRefused, Place
 from include.demo.ports import require_free
@@ -80,7 +80,7 @@ def demonstrate(options: argparse.Namespace, console: Console, place: Place, pro
     with console.status("Creating Airflow's database ..."):
         processes.run("db-migrate", ["airflow", "db", "migrate"], environment, seconds=180)
     for component in COMPONENTS:
-        processes.start(component, ["airflow", component], environment)
+        processes.start(component, ["airflow", component], of_component(component, environment))
     api = AirflowApi(f"http://127.0.0.1:{ports.ui}", login)
     with console.status("Starting Airflow's API server, scheduler, DAG processor and triggerer ..."):
         api.wait_until_ready(processes.require_alive, 180)

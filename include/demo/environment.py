@@ -14,6 +14,12 @@ from include.demo.place import Place
 
 ADMIN = "admin"
 
+#: Seconds that a component waits for another's writing before it gives up, and a scheduler ends with it. SQLite's own five are
+#: too few for a busy machine.
+SQLITE_PATIENCE = 60
+SQLITE_PATIENCE_API = 5
+_DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -114,9 +120,7 @@ def airflow_environment(
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{ports.ui}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(password_file(place)),
-        # One component waits for another's writing for a minute before it gives up, and a scheduler ends with it: the default is
-        # five seconds, which a busy machine needs.
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{place.home / 'airflow.db'}?timeout=60",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{place.home / 'airflow.db'}?timeout={SQLITE_PATIENCE}",
         "API__HOST": "127.0.0.1",
         "API__PORT": str(ports.ui),
         "API__BASE_URL": f"http://127.0.0.1:{ports.ui}",
@@ -150,6 +154,18 @@ def airflow_environment(
         "NO_PROXY": ",".join(filter(None, (inherited.get("NO_PROXY"), "127.0.0.1,localhost"))),
         "no_proxy": ",".join(filter(None, (inherited.get("no_proxy"), "127.0.0.1,localhost"))),
     }
+
+
+def of_component(name: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment in which the component ``name`` (``scheduler`` ...) starts, made from that of all components.
+
+    The API server has less patience with SQLite: its event loop may wait for a writer that is a thread of its own and needs the
+    event loop to go on, so all of it stands still until the patience ends. Tasks ask again after the error that follows.
+    """
+    if name != "api-server":
+        return dict(environment)
+    address = environment[_DATABASE].replace(f"timeout={SQLITE_PATIENCE}", f"timeout={SQLITE_PATIENCE_API}")
+    return {**environment, _DATABASE: address}
 
 
 def password_file(place: Place) -> Path:

@@ -7,7 +7,7 @@ import sys
 import psutil
 import pytest
 
-from include.demo.environment import Login, Ports, airflow_environment
+from include.demo.environment import Login, Ports, airflow_environment, of_component
 from include.demo.place import DemoRefused, Place, note_processes, stop_leftovers
 from include.demo.ports import require_free
 
@@ -64,3 +64,11 @@ def test_the_environment_of_the_person_does_not_leak_into_airflow(tmp_path):
     assert environment["PYTHONPATH"] == str(tmp_path)
     assert environment["PATH"] == "/bin"
     assert '"port": 15988' in environment["AIRFLOW_CONN_HCI_DEMO_HCI04"]
+
+
+def test_only_the_api_server_gives_up_soon_when_sqlite_is_being_written(tmp_path):
+    environment = airflow_environment(Place(tmp_path), Ports(8080, 15985), Login("u", "p"), {})
+    address = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+    assert of_component("scheduler", environment)[address].endswith("airflow.db?timeout=60")
+    assert of_component("api-server", environment)[address].endswith("airflow.db?timeout=5")
+    assert {**of_component("api-server", environment), address: ""} == {**environment, address: ""}

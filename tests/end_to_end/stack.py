@@ -21,7 +21,7 @@ import yaml
 
 from include.demo.__main__ import CLUSTER_LOGIN, COMPONENTS
 from include.demo.api import AirflowApi
-from include.demo.environment import Ports, airflow_environment, write_login
+from include.demo.environment import Ports, airflow_environment, of_component, write_login
 from include.demo.place import Place
 from include.demo.processes import Processes, tail
 from tests.end_to_end.harness import ROOT, is_free, wait_for
@@ -285,7 +285,7 @@ class Stack:
 
     def start_again(self, component: str) -> None:
         """Start a component that was killed."""
-        self.processes.start(component, ["airflow", component], self.environment)
+        self.processes.start(component, ["airflow", component], of_component(component, self.environment))
 
 
 @contextlib.contextmanager
@@ -306,7 +306,7 @@ def running_stack(folder: Path, clusters: Sequence[Cluster], ui: int) -> Iterato
     try:
         processes.run("db-migrate", ["airflow", "db", "migrate"], environment, seconds=180)
         for component in COMPONENTS:
-            processes.start(component, ["airflow", component], environment)
+            processes.start(component, ["airflow", component], of_component(component, environment))
         api = AirflowApi(f"http://127.0.0.1:{ui}", login)
         api.wait_until_ready(processes.require_alive, 180)
         yield Stack(place, processes, environment, api, clusters)

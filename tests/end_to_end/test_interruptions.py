@@ -15,7 +15,7 @@ import requests
 
 from include.demo.__main__ import CLUSTER_LOGIN, COMPONENTS, DAG_ID, judge, newest_report, start_cluster
 from include.demo.api import AirflowApi
-from include.demo.environment import Ports, airflow_environment, write_login
+from include.demo.environment import Ports, airflow_environment, of_component, write_login
 from include.demo.place import Place
 from include.demo.processes import Processes
 from include.hci.airflow.names import make_safe_dag_id
@@ -74,7 +74,7 @@ def lab() -> Iterator[Lab]:
             login = write_login(place)
             processes.run("db-migrate", ["airflow", "db", "migrate"], environment, seconds=180)
             for component in COMPONENTS:
-                processes.start(component, ["airflow", component], environment)
+                processes.start(component, ["airflow", component], of_component(component, environment))
             api = AirflowApi(f"http://127.0.0.1:{ports.ui}", login)
             api.wait_until_ready(processes.require_alive, 180)
             api.wait_for_dag(DAG_ID, processes.require_alive, 120)
