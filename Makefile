@@ -3,7 +3,7 @@
 # make lint            ruff, mypy and the layer contracts only
 # make schema          regenerate the JSON schema of the fleet file
 # make requirements    recompile requirements.txt from pyproject.toml (needs uv)
-# make clean           remove what make made: .venv, .airflow, .demo
+# make clean           remove what make made: .venv, .airflow, .demo and the logs of the tests
 
 PORT ?= 8080
 SIMULATOR_PORT ?= 15985
@@ -72,4 +72,4 @@ requirements:
 	  pyproject.toml --output-file requirements.txt
 
 clean:
-	rm -rf .venv .airflow .demo
+	rm -rf .venv .airflow .demo .random-runs.log .steps.log .end-to-end.log

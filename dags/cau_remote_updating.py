@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, get_parsing_context
+from airflow.sdk import DAG
 
-from include.hci.airflow.begun_settings import with_kept
 from include.hci.airflow.cau_remote import (
     ApprovePreviewOperator,
     CauReadinessOperator,
@@ -15,6 +14,7 @@ from include.hci.airflow.cau_remote import (
     PreviewOperator,
 )
 from include.hci.airflow.cau_remote_params import cau_remote_params
+from include.hci.airflow.each_cluster import dag_of_each
 from include.hci.airflow.names import cau_remote_dag_id
 from include.hci.settings import ClusterSettings, fleet_path, load_fleet
 
@@ -48,6 +48,7 @@ def cau_remote_updating(cluster: ClusterSettings) -> DAG:
         doc_md=DOC.format(name=cluster.name, nodes=", ".join(cluster.node_names), description=cluster.description),
         schedule=None,
         catchup=False,
+        auto_register=False,
         max_active_runs=1,
         allowed_run_types=["manual"],
         params=cau_remote_params(cluster),
@@ -69,8 +70,4 @@ def cau_remote_updating(cluster: ClusterSettings) -> DAG:
     return dag
 
 
-# Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
-wanted = get_parsing_context().dag_id
-for settings in with_kept(load_fleet(fleet_path()).clusters.values(), wanted):
-    if wanted in (None, cau_remote_dag_id(settings.slug)):
-        globals()[cau_remote_dag_id(settings.slug)] = cau_remote_updating(settings)
+globals().update(dag_of_each(load_fleet(fleet_path()).clusters.values(), cau_remote_dag_id, cau_remote_updating))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, get_parsing_context
+from airflow.sdk import DAG
 
 from include.hci.airflow.cau_self import (
     BeginRoleRunOperator,
@@ -12,6 +12,7 @@ from include.hci.airflow.cau_self import (
     RoleStepOperator,
     cau_self_params,
 )
+from include.hci.airflow.each_cluster import dag_of_each
 from include.hci.airflow.names import cau_self_dag_id
 from include.hci.settings import ClusterSettings, fleet_path, load_fleet
 
@@ -49,6 +50,7 @@ def cau_self_updating(cluster: ClusterSettings) -> DAG:
         doc_md=DOC.format(name=cluster.name, nodes=", ".join(cluster.node_names), description=cluster.description),
         schedule=None,
         catchup=False,
+        auto_register=False,
         max_active_runs=1,
         allowed_run_types=["manual"],
         params=cau_self_params(cluster),
@@ -70,8 +72,4 @@ def cau_self_updating(cluster: ClusterSettings) -> DAG:
     return dag
 
 
-# Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
-wanted = get_parsing_context().dag_id
-for settings in load_fleet(fleet_path()).clusters.values():
-    if wanted in (None, cau_self_dag_id(settings.slug)):
-        globals()[cau_self_dag_id(settings.slug)] = cau_self_updating(settings)
+globals().update(dag_of_each(load_fleet(fleet_path()).clusters.values(), cau_self_dag_id, cau_self_updating))

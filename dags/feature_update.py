@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, chain, get_parsing_context
+from airflow.sdk import DAG, chain
 
-from include.hci.airflow.begun_settings import with_kept
+from include.hci.airflow.each_cluster import dag_of_each
 from include.hci.airflow.feature import (
     ApproveFeatureOperator,
     ConcludeFeatureOperator,
@@ -48,8 +48,8 @@ validate_after → conclude`, and before each of the three that raise something 
 """
 
 
-def feature_update(cluster: ClusterSettings, *, has_rolling_update: bool) -> DAG:
-    """Return the DAG that brings ``cluster`` to its next version; ``has_rolling_update``: further updates can follow."""
+def feature_update(cluster: ClusterSettings) -> DAG:
+    """Return the DAG that brings ``cluster`` to its next version."""
     retry_seconds = cluster.pacing.poll_seconds
     # A step that has nothing to do says why by itself, so that what is skipped before it does not skip it in silence.
     name = {"cluster": cluster.name, "trigger_rule": "none_failed"}
@@ -68,9 +68,11 @@ def feature_update(cluster: ClusterSettings, *, has_rolling_update: bool) -> DAG
         doc_md=DOC.format(name=cluster.name, nodes=", ".join(cluster.node_names), description=cluster.description),
         schedule=None,
         catchup=False,
+        auto_register=False,
         max_active_runs=1,
         allowed_run_types=["manual"],
-        params=feature_params(cluster, has_rolling_update=has_rolling_update),
+        # Further updates can follow where the cluster has a rolling update.
+        params=feature_params(cluster, has_rolling_update=cluster.name in rolling),
         tags=["cluster update", "CAU", "feature update", *cluster.tags],
         default_args={"owner": cluster.owner or "airflow"},
         fail_fast=False,
@@ -114,11 +116,6 @@ def feature_update(cluster: ClusterSettings, *, has_rolling_update: bool) -> DAG
     return dag
 
 
-# Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
-wanted = get_parsing_context().dag_id
 fleet = load_fleet(fleet_path())
 rolling = {settings.name for settings in fleet.rolling}
-for settings in with_kept(fleet.clusters.values(), wanted):
-    if wanted in (None, feature_update_dag_id(settings.slug)):
-        made = feature_update(settings, has_rolling_update=settings.name in rolling)
-        globals()[feature_update_dag_id(settings.slug)] = made
+globals().update(dag_of_each(fleet.clusters.values(), feature_update_dag_id, feature_update))

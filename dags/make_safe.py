@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, get_parsing_context
+from airflow.sdk import DAG
 
+from include.hci.airflow.each_cluster import dag_of_each
 from include.hci.airflow.make_safe import FindDeadRunsOperator, MakeSafeOperator
 from include.hci.airflow.names import make_safe_dag_id
 from include.hci.settings import ClusterSettings, fleet_path, load_fleet
@@ -21,7 +22,7 @@ what they changed: tasks that a person marked or cleared, a database that was re
 nodes that the run paused are resumed, its lock is released, and its report is written.
 
 A run that is under way is left alone. A run that has named what it leaves to a person is taken up again only when this DAG is
-triggered by hand: do that after mending what the report names.
+triggered by hand: do that after mending what the report names. One whose cluster did not answer at all is tried again by itself.
 """
 
 
@@ -35,6 +36,7 @@ def make_safe(cluster: ClusterSettings) -> DAG:
         doc_md=DOC.format(name=cluster.name),
         schedule=EVERY,
         catchup=False,
+        auto_register=False,
         max_active_runs=1,
         # It touches nothing unless a run has died, and nobody thinks of switching it on before one has.
         is_paused_upon_creation=False,
@@ -48,8 +50,4 @@ def make_safe(cluster: ClusterSettings) -> DAG:
     return dag
 
 
-# Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
-wanted = get_parsing_context().dag_id
-for settings in load_fleet(fleet_path()).clusters.values():
-    if wanted in (None, make_safe_dag_id(settings.slug)):
-        globals()[make_safe_dag_id(settings.slug)] = make_safe(settings)
+globals().update(dag_of_each(load_fleet(fleet_path()).clusters.values(), make_safe_dag_id, make_safe))

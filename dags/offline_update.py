@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, get_parsing_context, task_group
+from airflow.sdk import DAG, task_group
 
-from include.hci.airflow.begun_settings import with_kept
+from include.hci.airflow.each_cluster import dag_of_each
 from include.hci.airflow.late import warning_of
 from include.hci.airflow.names import OFFLINE_GROUP, offline_update_dag_id
 from include.hci.airflow.offline import (
@@ -37,7 +37,8 @@ install_offline, restart_offline[each server] → start_cluster → start_vms �
 * **One server does not come back:** the others are started without it; the run fails and says so. When it answers again, trigger
   the DAG *Make {name} safe* by hand.
 * **To cancel it:** the button of the tab *Update report*. What was installed is finished with its restart, then everything is
-  brought back. It cannot be held: the machines would only be down for longer.
+  brought back. It cannot be held: the machines would only be down for longer. Do not pause this DAG while a run goes on: Airflow
+  then begins no further task, and everything stays down.
 
 {description}
 """
@@ -73,6 +74,7 @@ def offline_update(cluster: ClusterSettings) -> DAG:
         doc_md=DOC.format(name=cluster.name, nodes=", ".join(cluster.node_names), description=cluster.description),
         schedule=None,
         catchup=False,
+        auto_register=False,
         max_active_runs=1,
         allowed_run_types=["manual"],
         params=offline_params(cluster),
@@ -117,8 +119,4 @@ def offline_update(cluster: ClusterSettings) -> DAG:
     return dag
 
 
-# Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
-wanted = get_parsing_context().dag_id
-for settings in with_kept(load_fleet(fleet_path()).rolling, wanted):
-    if wanted in (None, offline_update_dag_id(settings.slug)):
-        globals()[offline_update_dag_id(settings.slug)] = offline_update(settings)
+globals().update(dag_of_each(load_fleet(fleet_path()).rolling, offline_update_dag_id, offline_update))

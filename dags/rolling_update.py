@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, get_parsing_context, task_group
+from airflow.sdk import DAG, task_group
 
 from include.hci.airflow.approval import ApprovePlanOperator
-from include.hci.airflow.begun_settings import with_kept
+from include.hci.airflow.each_cluster import dag_of_each
 from include.hci.airflow.late import warning_of
 from include.hci.airflow.names import NODE_GROUP, rolling_update_dag_id
 from include.hci.airflow.operators import NodeStepOperator, StepOperator
@@ -31,7 +31,8 @@ begins only when the storage has resynchronised.
 * **Everything was skipped:** it began too long after its time (`start_within` of the schedule) and missed its window; the tab
   *Update report* says why. Trigger the DAG by hand to update now.
 * **To hold it, let it go on, or cancel it:** the buttons of the tab *Update report* of the run. Cancelling brings the server that
-  is being worked on to a safe end and begins no other one.
+  is being worked on to a safe end and begins no other one. Do not pause this DAG for it: Airflow then begins no further task, and
+  the server that is out of service stays out.
 * **In an emergency** mark the run as failed: `conclude` still resumes the server that this run paused and releases the lock. What
   a run left whose tasks were all marked, cleared or deleted is undone by the DAG *Make {name} safe*.
 
@@ -68,6 +69,7 @@ def rolling_update(cluster: ClusterSettings) -> DAG:
         doc_md=DOC.format(name=cluster.name, nodes=", ".join(cluster.node_names), description=cluster.description),
         schedule=timetable_of(cluster),
         catchup=False,
+        auto_register=False,
         max_active_runs=1,
         # No backfill: an update of last month cannot be made up for, and each of its runs would begin at once. A feature update
         # lets it run in between (operator_triggered).
@@ -100,8 +102,4 @@ def rolling_update(cluster: ClusterSettings) -> DAG:
     return dag
 
 
-# Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
-wanted = get_parsing_context().dag_id
-for settings in with_kept(load_fleet(fleet_path()).rolling, wanted):
-    if wanted in (None, rolling_update_dag_id(settings.slug)):
-        globals()[rolling_update_dag_id(settings.slug)] = rolling_update(settings)
+globals().update(dag_of_each(load_fleet(fleet_path()).rolling, rolling_update_dag_id, rolling_update))

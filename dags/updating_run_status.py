@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, get_parsing_context
+from airflow.sdk import DAG
 
+from include.hci.airflow.each_cluster import dag_of_each
 from include.hci.airflow.names import updating_status_dag_id
 from include.hci.airflow.status import UpdatingStatusOperator
 from include.hci.settings import ClusterSettings, fleet_path, load_fleet
@@ -28,6 +29,7 @@ def updating_run_status(cluster: ClusterSettings) -> DAG:
         doc_md=DOC.format(name=cluster.name),
         schedule=None,
         catchup=False,
+        auto_register=False,
         is_paused_upon_creation=False,
         tags=["cluster update", "status", *cluster.tags],
         default_args={"owner": cluster.owner or "airflow"},
@@ -36,8 +38,4 @@ def updating_run_status(cluster: ClusterSettings) -> DAG:
     return dag
 
 
-# Set while a task runs: only its own DAG is built then, which keeps the start of a task quick in a large fleet.
-wanted = get_parsing_context().dag_id
-for settings in load_fleet(fleet_path()).clusters.values():
-    if wanted in (None, updating_status_dag_id(settings.slug)):
-        globals()[updating_status_dag_id(settings.slug)] = updating_run_status(settings)
+globals().update(dag_of_each(load_fleet(fleet_path()).clusters.values(), updating_status_dag_id, updating_run_status))

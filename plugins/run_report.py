@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from urllib.parse import urlsplit
 
+from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 PREFIX = "/hci"
+#: Where the pages are to a browser: Airflow may be served below a path of its own (``api.base_url``).
+SEEN_AT = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PREFIX}"
 
 
 def _app() -> object:
@@ -36,9 +40,9 @@ class RunReportPlugin(AirflowPlugin):
     external_views: ClassVar[list[dict[str, str]]] = [
         {
             "name": "Update report",
-            "href": f"{PREFIX}/report/{{DAG_ID}}/{{RUN_ID}}",
+            "href": f"{SEEN_AT}/report/{{DAG_ID}}/{{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "hci-update-report",
         },
-        {"name": "Cluster updates", "href": f"{PREFIX}/status", "destination": "nav", "category": "browse"},
+        {"name": "Cluster updates", "href": f"{SEEN_AT}/status", "destination": "nav", "category": "browse"},
     ]

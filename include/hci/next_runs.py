@@ -19,8 +19,9 @@ from rich.text import Text
 
 from include.hci.policy.local_time import zone
 from include.hci.policy.progress import show_duration
-from include.hci.policy.upcoming import upcoming
+from include.hci.policy.upcoming import upcoming, without_runs
 from include.hci.settings import ClusterSettings, Fleet, fleet_path, load_fleet
+from include.hci.settings.calendar import FIRST_YEAR, LAST_YEAR
 
 _NARROWEST = 120
 
@@ -46,6 +47,10 @@ def _show_cluster(cluster: ClusterSettings, after: datetime, count: int, console
         console.print(Text.assemble((cluster.name, "bold"), " is updated only by hand: it has no schedule."))
         return
     console.print(Text.assemble((cluster.name, "bold"), f": {schedule.describe(cluster.ring_offset_days)}"))
+    if schedule.run_by == "airflow" and (none := without_runs(cluster)):
+        console.print(Text(f"  No run begins: {none}.", style="red"))
+        console.print()
+        return
     found = upcoming(cluster, after, count)
     if not any(one.begins for one in found):
         console.print("  No run begins within five years.")
@@ -78,13 +83,18 @@ def _distance(duration: timedelta) -> str:
 
 
 def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise argparse.ArgumentTypeError(f'{text!r} is no time. Write it as "2026-11-03" or "2026-11-03T01:00+01:00".')
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _count(text: str) -> int:
-    if not 1 <= int(text) <= 1000:
-        raise ValueError
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 1000.")
     return int(text)
 
 

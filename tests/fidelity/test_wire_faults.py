@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -52,6 +53,18 @@ def test_reset(endpoint: Endpoint, order: Order) -> None:
     with pytest.raises(requests.exceptions.RequestException):
         raw.cmd()
     assert len(endpoint.service.shells) == 1
+
+
+def test_lose(endpoint: Endpoint, order: Order) -> None:
+    """MS-WSMV 3.1.4.1.39: an answer is kept for who names an OperationID; nobody else gets what is lost, however he asks."""
+    session = Session(Raw(endpoint.http_port))
+    command_id, _ = session.run("Get-Note")
+    time.sleep(0.2)  # until all of it is there to be lost
+    order(kind="lose", action="Receive")
+    again = {"message_id": f"uuid:{uuid.uuid4()}"}
+    with pytest.raises(requests.exceptions.ConnectionError):
+        session.receive(command_id, **again)
+    assert session.receive(command_id, **again).fault == (2150858843, "w:InvalidSelectors")
 
 
 def test_reset_before(endpoint: Endpoint, order: Order) -> None:

@@ -54,6 +54,14 @@ def test_one_cluster_can_be_asked_for_in_any_case(fleet, capsys):
     assert sum("03:00 +0" in line for line in text.splitlines()) == 11
 
 
+def test_a_cluster_that_has_no_rolling_update_has_no_times_either(fleet, capsys):
+    fleet.write_text(FLEET.replace("[A1, A2]", "[A1, A2]\n    profile_overrides: {force_self_update: true}"))
+    assert main(["ber", "--fleet", str(fleet), "--after", "2026-10-01"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "No run begins: it has no rolling update, which does not act on force_self_update of its profile." in text
+    assert "2026-10-13" not in text
+
+
 def test_what_is_wrong_is_said_and_told_by_the_exit_code(fleet, capsys):
     assert main(["MUC", "--fleet", str(fleet)]) == 1
     assert "There is no usable cluster MUC" in capsys.readouterr().out
@@ -64,6 +72,22 @@ def test_what_is_wrong_is_said_and_told_by_the_exit_code(fleet, capsys):
     assert "BER:" in text
     with pytest.raises(SystemExit):
         main(["--count", "0"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--count", "0"], "'0' is no number from 1 to 1000."),
+        (["--count", "ten"], "'ten' is no number from 1 to 1000."),
+        (["--after", "tomorrow"], "'tomorrow' is no time. Write it as"),
+        (["--after", "9999-12-31"], "'9999-12-31' is no time. Write it as"),
+    ],
+)
+def test_an_argument_that_is_wrong_is_named_with_the_right_form(fleet, capsys, arguments, said):
+    with pytest.raises(SystemExit) as end:
+        main([*arguments, "--fleet", str(fleet)])
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_it_needs_no_airflow():

@@ -11,11 +11,10 @@ from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.hci.airflow.history import read_history
+from include.hci.airflow.history import outlook_of
 from include.hci.airflow.operators import run_options
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import cluster_settings, now, read_plan
-from include.hci.policy.outlook import make_outlook
 from include.hci.policy.plan import Plan
 from include.hci.policy.plan_hash import plan_hash
 from include.hci.report import events as ev
@@ -84,14 +83,17 @@ class ApprovePlanOperator(HITLOperator):
         return options.require_approval
 
     def identity_of(self, record: RunRecord, options: RunOptions) -> str:
-        """Return the hash of what is approved; raises AirflowFailException when there is no plan."""
-        return plan_hash(planned(record), options.to_json())
+        """Return the hash of what is approved; raises AirflowFailException when there is no plan.
+
+        It is that of the plan as it was made and shown: what somebody changes in the fleet file meanwhile nobody has approved.
+        """
+        plan = planned(record)
+        return plan_hash(plan, plan.options or options.to_json())
 
     def body_of(self, settings: ClusterSettings, record: RunRecord, options: RunOptions, identity: str) -> str:
         """Return what the person reads, as Markdown."""
         plan = planned(record)
-        outlook = make_outlook(plan, now(), read_history(settings.slug), options.windows, options.blackouts)
-        return plan_markdown(plan, outlook, identity)
+        return plan_markdown(plan, outlook_of(settings.slug, plan, options, record, now()), identity)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Put the answer on record; raises when it is no."""
@@ -108,8 +110,12 @@ class ApprovePlanOperator(HITLOperator):
             self.log.info("%s approved plan %s. %s", answer.by, answer.plan_id, answer.comment)
             return {"plan": answer.plan_id, "approved_by": answer.by}
         if answer.by == NOBODY:
-            raise AirflowFailException("Nobody approved the plan in time, and that means no. Nothing was changed.")
-        raise AirflowFailException(f"{answer.by} refused the plan. {answer.comment} Nothing was changed.")
+            raise AirflowFailException(
+                "Nobody approved the plan in time, and that means no. Nothing was changed. Only a new run asks again."
+            )
+        raise AirflowFailException(
+            f"{answer.by} refused the plan. {answer.comment} Nothing was changed. Only a new run asks again."
+        )
 
 
 def planned(record: RunRecord) -> Plan:

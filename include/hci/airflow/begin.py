@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from include.hci.airflow.begun_runs import BegunRun, note_begun
@@ -13,6 +13,21 @@ from include.hci.airflow.work import now
 from include.hci.report import events as ev
 from include.hci.report.record import RunRecord
 from include.hci.settings import ClusterSettings, RunOptions
+from include.hci.settings.problems import SettingsError, SettingsProblem, unknown_key
+from include.hci.settings.request import SOURCE
+
+
+def refuse_unknown(context: Mapping[str, Any], settings: ClusterSettings, known: Collection[str]) -> None:
+    """Raise SettingsError for every parameter of the run in ``context`` that is not ``known`` to runs of its kind.
+
+    Airflow checks what its form has, and lets everything else pass that an API or a command line says: a run with ``plan_onyl``
+    would update the cluster.
+    """
+    strangers = sorted(set(context["params"]) - set(known))
+    if strangers:
+        raise SettingsError(
+            [SettingsProblem(SOURCE, None, key, settings.name, unknown_key(key, known)) for key in strangers]
+        )
 
 
 def begin_run(
@@ -24,9 +39,18 @@ def begin_run(
     kind: ev.RunKind = "rolling-update",
     request: Mapping[str, Any] | None = None,
 ) -> None:
-    """Put the run in ``context`` on record, once; ``request`` is what runs of its ``kind`` are told beyond the options."""
-    if record.last(ev.RunStarted) is not None:
-        return
+    """Put the run in ``context`` on record, once; ``request`` is what runs of its ``kind`` are told beyond the options.
+
+    Raises SettingsError where another run of the cluster has this place already: a person may give any id to a run, and two runs
+    on one record would take each other's plan and approval for their own.
+    """
+    there = record.last(ev.RunStarted)
+    if there is not None:
+        if (there.event.run_kind, there.event.run_id) == (kind, context["run_id"]):
+            return
+        other = f"{there.event.run_kind} {there.event.run_id}, begun at {there.at:%Y-%m-%d %H:%M} UTC"
+        said = f"{context['run_id']!r} leads to the record of another run ({other}). Trigger it again, with another id or none."
+        raise SettingsError([SettingsProblem(SOURCE, None, "run_id", settings.name, said)])
     run = context["dag_run"]
     started = ev.RunStarted(
         run_id=context["run_id"],

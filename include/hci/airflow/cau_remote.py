@@ -7,17 +7,14 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.hci.airflow import connections
 from include.hci.airflow.approval import ApprovePlanOperator
-from include.hci.airflow.begin import begin_run
+from include.hci.airflow.begin import begin_run, refuse_unknown
 from include.hci.airflow.events import Ended
 from include.hci.airflow.operators import StepOperator
-from include.hci.airflow.run_tasks import ConcludeOperator
+from include.hci.airflow.run_tasks import ConcludeOperator, is_quick, options_begun_with
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import cluster_settings, keep_plan, read_plan
 from include.hci.policy.plan import Plan
-from include.hci.powershell.connection import ConnectionSettings
-from include.hci.report import events as ev
 from include.hci.settings import ClusterSettings, RunOptions
 from include.hci.settings.cau_remote import CauRemoteRequest
 
@@ -50,11 +47,11 @@ class CauReadinessOperator(CauStepOperator):
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Check; nothing is touched before every check is done."""
         settings = cluster_settings(self.cluster)
+        refuse_unknown(context, settings, {*RunOptions.model_fields, *CauRemoteRequest.model_fields})
         options, request = cau_options(settings, context), cau_request(context)
         record = open_record(settings.slug, context["run_id"])
         begin_run(context, self.dag_id, settings, options, record, "cau-remote-updating", request.to_json())
-        # The vendor's own tests take minutes, for which no worker should be held.
-        self.look_first = not (options.validate_cluster or (options.check_cau_setup and _tests_setup(settings)))
+        self.look_first = is_quick(settings, options)
         return super().execute(context)
 
 
@@ -101,10 +98,4 @@ class ConcludeCauOperator(ConcludeOperator):
 
     def options_of(self, settings: ClusterSettings, context: Mapping[str, Any]) -> RunOptions:
         """Return the options with which the run began; a wrong one must not keep it from being ended."""
-        started = open_record(settings.slug, self.run_of(context)).last(ev.RunStarted)
-        return RunOptions.as_given(settings) if started is None else RunOptions.from_json(started.event.options)
-
-
-def _tests_setup(settings: ClusterSettings) -> bool:
-    found = connections.load_management(settings)
-    return isinstance(found, ConnectionSettings) and found.passes_credentials
+        return options_begun_with(settings, open_record(settings.slug, self.run_of(context)))

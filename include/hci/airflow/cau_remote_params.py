@@ -61,6 +61,7 @@ _FORM: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("validate_cluster", CHECKS, _BOOLEAN),
     ("require_acknowledgement", CHECKS, _BOOLEAN),
     ("accepted_warnings", CHECKS, _TEXTS),
+    ("local_vms", CHECKS, _TEXTS),
     ("plan_only", PEOPLE, _BOOLEAN),
     ("require_approval", PEOPLE, _BOOLEAN),
     ("approvers", PEOPLE, _TEXTS),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import BaseOperator, Param
+from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.hci.airflow.begin import begin_run
+from include.hci.airflow.begin import begin_run, refuse_unknown
+from include.hci.airflow.cluster_operator import ClusterOperator
 from include.hci.airflow.open_runs import close_run
 from include.hci.airflow.operators import StepOperator
 from include.hci.airflow.run_tasks import GOOD_OUTCOMES, write_report
@@ -61,16 +62,13 @@ def role_request(settings: ClusterSettings, context: Mapping[str, Any]) -> CauRo
     return CauRoleRequest.for_run(settings, dict(context["params"]))
 
 
-class BeginRoleRunOperator(BaseOperator):
+class BeginRoleRunOperator(ClusterOperator):
     """Begins the run: puts it on record with what it is asked for, before anything is looked at."""
-
-    def __init__(self, *, cluster: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cluster = cluster
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the run is asked for."""
         settings = cluster_settings(self.cluster)
+        refuse_unknown(context, settings, cau_self_params(settings))
         request = role_request(settings, context)
         options = role_options(settings, request)
         record = open_record(settings.slug, context["run_id"])
@@ -89,12 +87,8 @@ class RoleStepOperator(StepOperator):
         return RunOptions.from_json(started.event.options)
 
 
-class ConcludeRoleRunOperator(BaseOperator):
+class ConcludeRoleRunOperator(ClusterOperator):
     """Ends the run and writes its report, whose verdict is the run's state: nothing of what it changed is taken back."""
-
-    def __init__(self, *, cluster: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cluster = cluster
 
     def execute(self, context: Mapping[str, Any]) -> str:
         """Return what the report says; raises unless what was asked for is proven."""

@@ -11,7 +11,7 @@ from airflow.triggers.base import TriggerEvent
 from include.hci.report.values import Problem
 from include.hci.steps.decisions import Done, Stop
 from include.hci.steps.engine import CANCELLED
-from include.hci.steps.turn import PARKED
+from include.hci.steps.gates import PARKED
 
 
 @dataclass(frozen=True, slots=True)

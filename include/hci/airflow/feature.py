@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow import rolling_run
 from include.hci.airflow.admission import missing_approval
-from include.hci.airflow.begin import begin_run
+from include.hci.airflow.begin import begin_run, refuse_unknown
 from include.hci.airflow.cau_remote import ApprovePreviewOperator, ConcludeCauOperator, PreviewOperator
+from include.hci.airflow.cluster_operator import ClusterOperator
 from include.hci.airflow.events import is_from
 from include.hci.airflow.names import rolling_update_dag_id
-from include.hci.airflow.operators import StepOperator
+from include.hci.airflow.operators import RetriedPerNode, StepOperator
 from include.hci.airflow.rolling_run import GOOD, RollingRun, RollingRunTrigger
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import cluster_settings, now, read_plan
@@ -104,6 +104,7 @@ class FeatureReadinessOperator(FeatureStepOperator):
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Check; nothing is touched before every check is done."""
         settings = cluster_settings(self.cluster)
+        refuse_unknown(context, settings, {*RunOptions.model_fields, *FeatureUpdateRequest.model_fields} - SET_BY_IT)
         options, request = feature_options(settings, context), feature_request(context)
         check_rolling(settings, request)
         record = open_record(settings.slug, context["run_id"])
@@ -147,14 +148,10 @@ class ConcludeFeatureOperator(ConcludeCauOperator):
     """Ends the run: whatever it left is taken back, the lock is released, the report is written."""
 
 
-class RollingUpdateOperator(BaseOperator):
+class RollingUpdateOperator(ClusterOperator):
     """Lets the cluster's own rolling update run, once for this run, and waits for it."""
 
     ui_color = "#e8f0fb"
-
-    def __init__(self, *, cluster: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cluster = cluster
 
     @property
     def step(self) -> ev.StepName:
@@ -254,12 +251,8 @@ class RestartForPreviewOperator(RollingUpdateOperator):
         return {**super().conf(record), "restart_nodes": list(read.event.restart)}
 
 
-class FeatureNodeStepOperator(FeatureStepOperator):
-    """Runs one step of one node; tried again as often as the run's ``max_retries_per_node`` says."""
-
-    def retries_allowed(self, context: Mapping[str, Any]) -> int:
-        """Return the run's ``max_retries_per_node``."""
-        return int(context["params"].get("max_retries_per_node", 3))
+class FeatureNodeStepOperator(RetriedPerNode, FeatureStepOperator):
+    """Runs one step of one node; tried again as often as the run says."""
 
 
 def _not_good(run: RollingRun, state: str, report: RunReport | None) -> Problem:

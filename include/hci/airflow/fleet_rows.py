@@ -15,7 +15,7 @@ from include.hci.airflow.names import make_safe_dag_id, rolling_update_dag_id, u
 from include.hci.airflow.open_runs import OpenRun, open_runs
 from include.hci.airflow.status import latest_status
 from include.hci.airflow.storage import open_record
-from include.hci.policy.upcoming import upcoming
+from include.hci.policy.upcoming import upcoming, without_runs
 from include.hci.report.fleet_page import ClusterLine, NextLine, RunLine, StatusLine
 from include.hci.settings import ClusterSettings, Fleet
 from include.hci.steps.status_reading import own_run
@@ -24,13 +24,24 @@ from include.hci.steps.status_reading import own_run
 _TIMES, _RUNS = 3, 5
 
 
-def fleet_rows(fleet: Fleet, now: datetime, may_see: Callable[[str], bool]) -> tuple[ClusterLine, ...]:
-    """Return a row for every cluster whose updating DAG ``may_see`` allows, by name."""
+def fleet_rows(
+    fleet: Fleet,
+    now: datetime,
+    may_see: Callable[[str], bool],
+    is_alive: Callable[[OpenRun], bool] = lambda run: True,
+) -> tuple[ClusterLine, ...]:
+    """Return a row for every cluster whose updating DAG ``may_see`` allows, by name.
+
+    ``is_alive`` tells whether Airflow still works on a run that has not ended.
+    """
     seen = (cluster for cluster in fleet.clusters.values() if may_see(rolling_update_dag_id(cluster.slug)))
-    return tuple(_row(cluster, now) for cluster in sorted(seen, key=lambda cluster: cluster.name.casefold()))
+    return tuple(_row(cluster, now, is_alive) for cluster in sorted(seen, key=lambda cluster: cluster.name.casefold()))
 
 
-def _row(cluster: ClusterSettings, now: datetime) -> ClusterLine:
+def _row(cluster: ClusterSettings, now: datetime, is_alive: Callable[[OpenRun], bool]) -> ClusterLine:
+    schedule, none = cluster.schedule, without_runs(cluster)
+    # A schedule that is left to CAU's role has its times all the same.
+    has_times = schedule is not None and (schedule.run_by == "cau" or not none)
     row = ClusterLine(
         name=cluster.name,
         nodes=len(cluster.nodes),
@@ -40,8 +51,10 @@ def _row(cluster: ClusterSettings, now: datetime) -> ClusterLine:
             ("who is updating", _dag(updating_status_dag_id(cluster.slug))),
             ("make safe", _dag(make_safe_dag_id(cluster.slug))),
         ),
-        coming=tuple(NextLine(one.at, one.remark) for one in upcoming(cluster, now, _TIMES) if one.begins),
-        schedule="no time within five years" if cluster.schedule else "",
+        coming=tuple(
+            NextLine(one.at, one.remark) for one in upcoming(cluster, now, _TIMES) if one.begins and has_times
+        ),
+        schedule="" if schedule is None else "no time within five years" if has_times else none,
     )
     try:
         known = open_runs(cluster.slug)
@@ -50,8 +63,8 @@ def _row(cluster: ClusterSettings, now: datetime) -> ClusterLine:
         reports = (_last(cluster, run) for run in islice(ended, _RUNS))
         return replace(
             row,
-            running=tuple(_running(cluster, run) for run in known if not run.left),
-            left=tuple(_running(cluster, run) for run in known if run.left),
+            running=tuple(_running(cluster, run, alive=is_alive(run)) for run in known if not run.left),
+            left=tuple(_running(cluster, run, alive=False) for run in known if run.left),
             last=next((line for line in reports if line is not None), None),
             status=_status(cluster.slug),
         )
@@ -59,9 +72,9 @@ def _row(cluster: ClusterSettings, now: datetime) -> ClusterLine:
         return replace(row, problem=f"Its records cannot be read: {type(error).__name__}. Look at HCI_REPORTS.")
 
 
-def _running(cluster: ClusterSettings, run: OpenRun) -> RunLine:
+def _running(cluster: ClusterSettings, run: OpenRun, *, alive: bool) -> RunLine:
     record = open_record(cluster.slug, run.run_id)
-    found = own_run(cluster.name, run.run_id, run.dag_id, record, alive=True, left=run.left)
+    found = own_run(cluster.name, run.run_id, run.dag_id, record, alive=alive, left=run.left)
     last = record.latest()
     return RunLine(
         run_id=run.run_id,
@@ -73,6 +86,7 @@ def _running(cluster: ClusterSettings, run: OpenRun) -> RunLine:
         heard_at=None if last is None else last.at,
         node=found.node,
         doing=found.doing,
+        alive=alive,
     )
 
 

@@ -15,6 +15,7 @@ from include.hci.airflow.work import cluster_settings, now
 from include.hci.policy.deadlines import run_deadlines
 from include.hci.powershell.threads import short_threads
 from include.hci.report import events as ev
+from include.hci.report.ended import end_of_run
 from include.hci.report.record import RunRecord
 from include.hci.settings import ClusterSettings, RunOptions
 
@@ -52,10 +53,10 @@ def _warn(cluster: str, run_id: str, queued_at: datetime | None) -> str:
 def note_late(record: RunRecord, queued_at: datetime | None, moment: datetime) -> str:
     """Write the warning once, if the run is late at ``moment`` and still goes on; returns it, empty if it was not written."""
     started = record.last(ev.RunStarted)
-    if started is None or record.last(ev.Concluded) is not None or record.facts.warned:
+    if started is None or end_of_run(record.events()) is not None or record.facts.warned:
         return ""
     options = RunOptions.from_json(started.event.options)
-    text = run_deadlines(queued_at or started.at, options.warn_after, None).said(moment)
+    text = run_deadlines(queued_at or started.at, options.warn_after, None).warning(moment)
     if text:
         record.add(ev.RanLong(why=text), moment)
     return text

@@ -129,7 +129,7 @@ def verdict_lines(report: RunReport, page: str) -> tuple[str, ...]:
         for item in report.left
     )
     out = (f"Left to do: {item.vm} is not Online ({item.state})." for item in report.outages if item.ended_at is None)
-    return (f"The run is over, {report.outcome}: {report.headline}", *left, *out, f"Report: {page}")
+    return (f"The run is over, {report.outcome.replace('-', ' ')}: {report.headline}", *left, *out, f"Report: {page}")
 
 
 class StepLog:

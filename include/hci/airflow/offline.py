@@ -10,9 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow.admission import missing_approval
 from include.hci.airflow.approval import ApprovePlanOperator, planned
-from include.hci.airflow.begin import begin_run
+from include.hci.airflow.begin import begin_run, refuse_unknown
 from include.hci.airflow.history import read_history
-from include.hci.airflow.operators import StepOperator, run_options
+from include.hci.airflow.operators import RetriedPerNode, StepOperator, run_options
 from include.hci.airflow.params import run_params
 from include.hci.airflow.run_tasks import PlanOperator, ReadinessOperator
 from include.hci.airflow.storage import open_record
@@ -69,9 +69,18 @@ def offline_params(cluster: ClusterSettings) -> dict[str, Param]:
 class OfflineReadinessOperator(ReadinessOperator):
     """Begins the run as what it is, and checks what a rolling update checks."""
 
+    # What it has no use for is refused, or it would be ignored: but for plan_only, and for restarts, which have a sentence of
+    # their own.
+    known = frozenset(RunOptions.model_fields) - _NOT_HERE | {
+        "plan_only",
+        "restart_nodes",
+        *OfflineRequest.model_fields,
+    }
+
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Put the run on record with what was asked for, then check; raises SettingsError for a parameter that is wrong."""
         settings = cluster_settings(self.cluster)
+        refuse_unknown(context, settings, self.known)
         options, record = run_options(settings, context), open_record(settings.slug, context["run_id"])
         if options.restart_nodes:
             why = "has no effect on an offline update, which restarts what asks for it: use a rolling update."
@@ -130,12 +139,8 @@ class OfflineStepOperator(StepOperator):
             raise AirflowSkipException(admitted.why)
 
 
-class OfflineNodeStepOperator(OfflineStepOperator):
-    """Runs one step of one node; tried again as often as the run's ``max_retries_per_node`` says."""
-
-    def retries_allowed(self, context: Mapping[str, Any]) -> int:
-        """Return the run's ``max_retries_per_node``."""
-        return int(context["params"].get("max_retries_per_node", 3))
+class OfflineNodeStepOperator(RetriedPerNode, OfflineStepOperator):
+    """Runs one step of one node; tried again as often as the run says."""
 
 
 def _goes_down(record: RunRecord) -> OfflinePlanned:

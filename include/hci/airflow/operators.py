@@ -8,9 +8,11 @@ from typing import Any, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.hci.airflow.admission import Admission, admit, admit_cluster_step, missing_approval
+from include.hci.airflow.admission import Admission, admit, admit_cluster_step, missing_approval, void_plan
+from include.hci.airflow.cluster_operator import ClusterOperator
 from include.hci.airflow.events import Ended, end_of, is_from, parse
 from include.hci.airflow.log_text import END, after_stop, closing, first_look, opening, problem_lines
+from include.hci.airflow.open_runs import OpenRun, mark_open
 from include.hci.airflow.retry import attempt_of
 from include.hci.airflow.storage import REPORT_PAGE, open_record, run_address
 from include.hci.airflow.triggers import StepTrigger
@@ -28,7 +30,7 @@ class StepStopped(Exception):
     """A step stopped with a problem; Airflow tries it again while the run's retries last."""
 
 
-class StepOperator(BaseOperator):
+class StepOperator(ClusterOperator):
     """Runs one step of a run for a whole cluster, or for one ``node`` of it.
 
     ``cluster`` is a name of the fleet file and ``step`` one of the engine's steps. With ``look_first`` the worker looks once,
@@ -38,12 +40,9 @@ class StepOperator(BaseOperator):
     template_fields: Sequence[str] = ("node",)
     ui_color = "#e8f0fb"
 
-    def __init__(
-        self, *, step: str, cluster: str, node: str | None = None, look_first: bool = True, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, step: str, node: str | None = None, look_first: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.step = step
-        self.cluster = cluster
         self.node = node
         self.look_first = look_first
 
@@ -54,6 +53,7 @@ class StepOperator(BaseOperator):
         record = open_record(settings.slug, run_id)
         options = self.options_of(settings, context)
         self.admitted(record, options)
+        self._begin_again(settings, record, context)
         patience = deadline_for(self.step, options)  # type: ignore[arg-type]
         page = f"{run_address(settings.slug, run_id)}/{REPORT_PAGE}"
         self.say(opening(self.step, self.node, settings.name, patience, page))
@@ -68,6 +68,21 @@ class StepOperator(BaseOperator):
     def run_of(self, context: Mapping[str, Any]) -> str:
         """Return the id of the run that this step belongs to."""
         return str(context["run_id"])
+
+    def _begin_again(self, settings: ClusterSettings, record: RunRecord, context: Mapping[str, Any]) -> None:
+        """Remember a run whose tasks a person has cleared after its end as one that goes on, so that it is found if it dies.
+
+        Raises where nobody has cleared anything: Airflow then goes on with a run of which it has forgotten the end.
+        """
+        ended = record.last(ev.Concluded)
+        if self.step == "conclude" or ended is None:
+            return
+        if getattr(context.get("dag_run"), "clear_number", None) == 0:
+            raise AirflowFailException(
+                f"By its record this run has ended at {ended.at:%Y-%m-%d %H:%M} UTC, and nobody has cleared a task of it since."
+                " Airflow's database may have been restored from before that, so nothing is done again. Start a new run."
+            )
+        mark_open(settings.slug, OpenRun(self.run_of(context), self.dag_id))
 
     def options_of(self, settings: ClusterSettings, context: Mapping[str, Any]) -> RunOptions:
         """Return that run's options."""
@@ -86,11 +101,17 @@ class StepOperator(BaseOperator):
                 raise AirflowSkipException(admission.why)
             return
         turns = {self.node: record.last(ev.TurnGiven, self.node) is not None}
-        answer = admit(self.step, self.node, read_plan(record), facts, turns, stage_only=options.stage_only)
+        plan = read_plan(record)
+        answer = admit(self.step, self.node, plan, facts, turns, stage_only=options.stage_only)
         if answer.admission is Admission.REFUSE:
             raise AirflowFailException(answer.why)
         if answer.admission is Admission.SKIP:
             self.skip(record, answer.why)
+        if plan is None or self.step != "drain" or self.node in facts.paused:
+            return
+        if (problem := void_plan(self.node, plan, options)) is not None:
+            record.add(ev.Failed(step="drain", node=self.node, problem=problem), now())
+            raise AirflowFailException(show_problem(problem))
 
     def hand_over(self, settings: ClusterSettings, run_id: str, options: RunOptions) -> NoReturn:
         """Defer to the triggerer."""
@@ -168,12 +189,16 @@ class StepOperator(BaseOperator):
         return int(self.retries or 0)
 
 
-class NodeStepOperator(StepOperator):
-    """Runs one step of one node; tried again as often as the run's ``max_retries_per_node`` says (see ``node_retries``)."""
+class RetriedPerNode:
+    """What is tried again as often as the run's ``max_retries_per_node`` says (see ``node_retries``)."""
 
     def retries_allowed(self, context: Mapping[str, Any]) -> int:
         """Return the run's ``max_retries_per_node``."""
         return int(context["params"].get("max_retries_per_node", 3))
+
+
+class NodeStepOperator(RetriedPerNode, StepOperator):
+    """Runs one step of one node; tried again as often as the run says."""
 
 
 def following(operator: BaseOperator) -> set[str]:

@@ -35,6 +35,7 @@ _FORM: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("validate_cluster", CHECKS, {"type": "boolean"}),
     ("require_acknowledgement", CHECKS, {"type": "boolean"}),
     ("accepted_warnings", CHECKS, {"type": "array", "items": {"type": "string"}}),
+    ("local_vms", CHECKS, {"type": "array", "items": {"type": "string"}}),
     ("plan_only", SCOPE, {"type": "boolean"}),
     ("stage_only", SCOPE, {"type": "boolean"}),
     ("restart_nodes", SCOPE, {"type": "array"}),

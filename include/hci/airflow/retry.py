@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
+#: What the storage of the run's record, or Airflow itself, keeps from being done passes by itself, but hardly within seconds.
+OUTAGE = timedelta(minutes=1)
 #: Airflow fixes ``retries`` when a DAG is parsed, so the ceiling is CAU's own (Invoke-CauRun: at most 64); the policy decides.
 CEILING = 64
 
@@ -33,9 +35,10 @@ class RetriesPerNode(RetryPolicy):
         attempt = attempt_of(try_number, max_tries, CEILING)
         if attempt > allowed:
             return RetryDecision.fail(reason=f"max_retries_per_node={allowed} is used up")
-        return RetryDecision.retry(
-            delay=timedelta(seconds=self.delay_seconds), reason=f"attempt {attempt} of {allowed + 1} failed"
-        )
+        delay = timedelta(seconds=self.delay_seconds)
+        if isinstance(exception, OSError):
+            delay = max(delay, OUTAGE)
+        return RetryDecision.retry(delay=delay, reason=f"attempt {attempt} of {allowed + 1} failed")
 
     def serialize(self) -> dict[str, Any]:
         """Return what identifies this policy in the serialised DAG."""

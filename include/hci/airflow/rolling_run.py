@@ -18,11 +18,14 @@ from include.hci.airflow.work import now
 from include.hci.powershell.threads import short_threads
 from include.hci.report import events as ev
 from include.hci.report.build import report_of
+from include.hci.report.ended import end_of_run
 from include.hci.report.model import RunReport
 
 #: States of an Airflow run after which it does nothing more by itself; GONE is a run that somebody has deleted.
 ENDED = frozenset({"success", "failed"})
 GONE = "gone"
+#: Airflow begins no task of a DAG that is paused, and a trigger cannot ask whether it is.
+NOT_BEGUN = "It has not begun yet. If that lasts, look whether {} is paused: nothing of a paused DAG is begun."
 #: How a rolling update may end for what comes after it.
 GOOD = frozenset({"succeeded", "nothing-to-do"})
 #: As much of a run's id as Airflow keeps, less what is put before it.
@@ -92,7 +95,7 @@ def builds_after(report: RunReport | None) -> dict[str, str]:
 def pass_on_cancel(slug: str, run_id: str, run: RollingRun) -> str:
     """Ask ``run`` to cancel when the run ``run_id`` that began it was; returns who has asked for that, empty: nobody."""
     cancel, record = open_record(slug, run_id).facts.cancel, open_record(slug, run.run_id)
-    if cancel is None or record.last(ev.RunStarted) is None or record.last(ev.Concluded) is not None:
+    if cancel is None or record.last(ev.RunStarted) is None or end_of_run(record.events()) is not None:
         return ""
     if record.facts.cancel is None:
         comment = "The run that began this one was cancelled."
@@ -124,7 +127,6 @@ class RollingRunTrigger(BaseTrigger):
         self.sender = list(sender)
         self.first_check_seconds = first_check_seconds
         self.poll_seconds = poll_seconds
-        self._killed = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what rebuilds this trigger."""
@@ -135,8 +137,8 @@ class RollingRunTrigger(BaseTrigger):
         """Wait; yield one event with Airflow's state of the run when it has ended, or is gone."""
         # A trigger that fires at once can overtake the scheduler's own note that the task was deferred.
         await asyncio.sleep(self.first_check_seconds)
-        state, said = "", ""
-        while not self._killed:
+        said = ""
+        while True:
             state, text = await short_threads().run(self._look)
             if state in ENDED or state == GONE:
                 break
@@ -146,10 +148,6 @@ class RollingRunTrigger(BaseTrigger):
                 await publish(self.task_instance, {"step": self.task_instance.task_id, "text": text})  # type: ignore[union-attr]
             await asyncio.sleep(self.poll_seconds)
         yield addressed(TriggerEvent({"state": state}), self.sender)
-
-    async def on_kill(self) -> None:
-        """Stop waiting: a person has marked or cleared the task. The rolling update goes on."""
-        self._killed = True
 
     def _look(self) -> tuple[str, str]:
         """Return the state and what to say of it; what cannot be asked now is asked again."""
@@ -162,6 +160,6 @@ class RollingRunTrigger(BaseTrigger):
             return "", f"{self.dag_id} cannot be looked at now ({type(error).__name__}); it is tried again"
         if state is None:
             return GONE, ""
-        headline = "It has not begun yet." if report is None else report.headline
+        headline = NOT_BEGUN.format(self.dag_id) if report is None else report.headline
         asked = f" It was told to cancel, as asked by {cancel}." if cancel else ""
         return state, f"Waits for {self.dag_id}, run {self.child_run_id} ({state}). {headline}{asked}"

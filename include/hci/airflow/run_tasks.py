@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow import connections
-from include.hci.airflow.begin import begin_run
+from include.hci.airflow.begin import begin_run, refuse_unknown
+from include.hci.airflow.cluster_operator import ClusterOperator
 from include.hci.airflow.events import Ended
-from include.hci.airflow.history import keep_history, read_history
+from include.hci.airflow.history import keep_history, outlook_of, read_history
 from include.hci.airflow.log_text import closing, verdict_lines
-from include.hci.airflow.names import run_type_name
+from include.hci.airflow.names import make_safe_dag_id, run_type_name
 from include.hci.airflow.open_runs import close_run
 from include.hci.airflow.operators import StepOperator, following, run_options
 from include.hci.airflow.schedule import missed_window
 from include.hci.airflow.storage import REPORT_PAGE, open_record, run_address
-from include.hci.airflow.work import cluster_settings, keep_plan, now, open_cluster, read_plan, settings_for
+from include.hci.airflow.work import (
+    cluster_settings,
+    keep_plan,
+    not_begun,
+    now,
+    open_cluster,
+    read_plan,
+    settings_for,
+)
 from include.hci.policy.plan import Plan
+from include.hci.policy.plan_hash import plan_hash, short_hash
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.report import events as ev
 from include.hci.report.build import report_of
+from include.hci.report.ended import end_of_run
 from include.hci.report.html import Control, render_html
 from include.hci.report.model import RunReport
+from include.hci.report.plan_text import outlook_lines
 from include.hci.report.record import RunRecord
-from include.hci.report.updates_csv import updates_csv
+from include.hci.report.spent import time_with_people
+from include.hci.report.updates_csv import BYTE_ORDER_MARK, updates_csv
 from include.hci.report.values import Problem
 from include.hci.settings import ClusterSettings, RunOptions
 from include.hci.settings.problems import SettingsError
 from include.hci.steps.context import StepContext
 from include.hci.steps.planning import plan_run
 
+_log = logging.getLogger(__name__)
 GOOD_OUTCOMES = frozenset({"succeeded", "nothing-to-do", "planned", "staged", "parked", "missed"})
 REPORT_DATA = "report.json"
 UPDATES = "updates.csv"
-AS_CSV = "Updates as CSV"
+AS_CSV, AS_JSON = "Updates as CSV", "Report as JSON"
 
 
 class ReadinessOperator(StepOperator):
     """Begins the run: puts it on record and checks that the cluster may be updated at all."""
+
+    #: The parameters that a run may have.
+    known: Collection[str] = frozenset(RunOptions.model_fields)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(step="readiness", **kwargs)
@@ -50,6 +67,7 @@ class ReadinessOperator(StepOperator):
         """Check; skips the whole run when its window has passed. Nothing is touched before every check is done."""
         run = context["dag_run"]
         settings = cluster_settings(self.cluster)
+        refuse_unknown(context, settings, self.known)
         options = run_options(settings, context)
         record = open_record(settings.slug, context["run_id"])
         # A run that began in time and is cleared by a person later is begun by hand; a late retry of Airflow's own is not.
@@ -60,22 +78,23 @@ class ReadinessOperator(StepOperator):
             if not record.facts.missed:
                 record.add(ev.WindowMissed(due=run.run_after, why=late), now())
             raise AirflowSkipException(late)
-        # The vendor's own tests take minutes, for which no worker should be held.
-        self.look_first = not (options.validate_cluster or (options.check_cau_setup and _tests_setup(settings)))
+        self.look_first = is_quick(settings, options)
         return super().execute(context)
 
 
-def _tests_setup(settings: ClusterSettings) -> bool:
-    found = connections.load_management(settings)
-    return isinstance(found, ConnectionSettings) and found.passes_credentials
+def is_quick(settings: ClusterSettings, options: RunOptions) -> bool:
+    """Return whether the readiness checks are: the vendor's own tests take minutes, for which no worker should be held."""
+    if options.validate_cluster:
+        return False
+    found = connections.load_management(settings) if options.check_cau_setup else None
+    return not (isinstance(found, ConnectionSettings) and found.passes_credentials)
 
 
-class PlanOperator(BaseOperator):
+class PlanOperator(ClusterOperator):
     """Makes the plan, once per run, and gives the nodes in their order to the tasks that follow."""
 
-    def __init__(self, *, cluster: str, scan_task_id: str = "scan", **kwargs: Any) -> None:
+    def __init__(self, *, scan_task_id: str = "scan", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.cluster = cluster
         self.scan_task_id = scan_task_id
 
     def execute(self, context: Mapping[str, Any]) -> list[str]:
@@ -83,7 +102,8 @@ class PlanOperator(BaseOperator):
         settings = cluster_settings(self.cluster)
         record = open_record(settings.slug, context["run_id"])
         if record.last(ev.RunStarted) is None:
-            raise AirflowSkipException("The run has not begun.")
+            # Skipped, everything after it would be as well, and a run that never began would count as a success.
+            raise AirflowFailException(not_begun(run_address(settings.slug, context["run_id"])))
         if record.facts.missed:
             raise AirflowSkipException(record.facts.missed)
         if (cancel := record.facts.cancel) is not None:
@@ -98,7 +118,11 @@ class PlanOperator(BaseOperator):
             self.log.info("%s: %s", node.name, node.work)
         if not any(node.has_work for node in plan.nodes):
             raise AirflowSkipException("No node has anything to install and none waits for a restart.")
-        if run_options(settings, context).plan_only:
+        options = run_options(settings, context)
+        self.log.info("Plan %s.", short_hash(plan_hash(plan, options.to_json())))
+        for line in outlook_lines(outlook_of(settings.slug, plan, options, record, now())):
+            self.log.info("%s", line)
+        if options.plan_only:
             raise AirflowSkipException("This run ends with its plan, as plan_only asks.")
         self.log.info("%s", closing(following(self)))
         return [node.name for node in plan.nodes]
@@ -117,19 +141,19 @@ class PlanOperator(BaseOperator):
         return plan_run(open_cluster(settings), step_context, scans, now(), read_history(settings.slug))
 
 
-class ReportOperator(BaseOperator):
+class ReportOperator(ClusterOperator):
     """Writes the run's report as it stands: JSON for machines, a page for people."""
-
-    def __init__(self, *, cluster: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cluster = cluster
 
     def execute(self, context: Mapping[str, Any]) -> str:
         """Write the report and return the address of its page."""
         settings = cluster_settings(self.cluster)
         record = open_record(settings.slug, context["run_id"])
-        # A run that never reached for the lock has nothing to undo, so nothing else will say that it is over.
-        if (record.last(ev.LockTaking) is None or _never_began(record)) and record.last(ev.Concluded) is None:
+        if record.last(ev.RunStarted) is None:
+            raise AirflowSkipException(not_begun(run_address(settings.slug, context["run_id"])))
+        # A run that never reached for the lock has nothing to undo, so nothing else will say that it is over. One whose scan
+        # broke off may have left its task on a server: it is found dead, and made safe.
+        idle = (record.last(ev.LockTaking) is None or _never_began(record)) and not record.facts.changes
+        if idle and end_of_run(record.events()) is None:
             why = "The run ended before it had begun; nothing was changed."
             record.add(ev.Concluded(why=why, cancelled=record.facts.cancel is not None), now())
             close_run(settings.slug, context["run_id"], left=False)
@@ -170,11 +194,17 @@ class ConcludeOperator(StepOperator):
         if end.status == "stopped":
             self._give_up(context, settings, record, end)
         cancel = record.facts.cancel
-        why = end.why if cancel is None else f"Cancelled by {cancel}. {end.why}"
+        why = end.why if cancel is None else f"Cancelled by {cancel}. {end.why[:1].upper()}{end.why[1:]}"
+        # A cluster that nobody could look at leaves nothing to a person's judgement: the run is found dead, and tried again.
+        if silent := bool(end.details.get("silent")):
+            why = f"{why}. {make_safe_dag_id(settings.slug)} looks again every ten minutes until the cluster answers"
         record.add(ev.Concluded(why=why, cancelled=cancel is not None), now())
         report = write_report(settings, self.run_of(context))
-        close_run(settings.slug, self.run_of(context), left=bool(end.details.get("left")))
-        keep_history(settings.slug, report)
+        # What could not be read may tell of more that is left: the run is not forgotten.
+        left = bool(end.details.get("left") or record.unreadable())
+        if not silent:
+            close_run(settings.slug, self.run_of(context), left=left)
+        keep_history(settings.slug, report, time_with_people(record.events(), now()))
         self.say(verdict_lines(report, f"{run_address(settings.slug, self.run_of(context))}/{REPORT_PAGE}"))
         return self.verdict(report, end)
 
@@ -193,6 +223,17 @@ class ConcludeOperator(StepOperator):
             write_report(settings, self.run_of(context))
 
 
+def options_begun_with(settings: ClusterSettings, record: RunRecord) -> RunOptions:
+    """Return the options with which a run began, for its end: none of them that is wrong by now may keep it from that."""
+    started = record.last(ev.RunStarted)
+    try:
+        return RunOptions.as_given(settings) if started is None else RunOptions.from_json(started.event.options)
+    except SettingsError as error:
+        # Another version of this program has begun it.
+        _log.warning("The run ends with the options of %s as they are now: %s", settings.name, error)
+        return RunOptions.as_given(settings)
+
+
 def _run_before(context: Mapping[str, Any]) -> datetime | None:
     """Return when the DAG's run before this one was due; None when there is none."""
     before = context["ti"].get_previous_dagrun()
@@ -205,6 +246,8 @@ def write_report(settings: ClusterSettings, run_id: str) -> RunReport:
     record = open_record(settings.slug, run_id)
     report = report_of(record, now(), run_id, settings.name)
     record.storage.write(REPORT_DATA, report.to_text())
-    record.storage.write(UPDATES, updates_csv(report))
-    record.storage.write(REPORT_PAGE, render_html(report, controls=(Control(AS_CSV, UPDATES),)))
+    record.storage.write(UPDATES, BYTE_ORDER_MARK + updates_csv(report))
+    record.storage.write(
+        REPORT_PAGE, render_html(report, controls=(Control(AS_CSV, UPDATES), Control(AS_JSON, REPORT_DATA)))
+    )
     return report

@@ -55,8 +55,9 @@ def missed_window(
     next_time = "There is no next time" if following is None else f"The next time is {show_moment(following, where)}"
     return (
         f"This run was due at {show_moment(run_after, where)} and began {show_duration(now - run_after)} late: Airflow did not "
-        f"run, the DAG was switched off, or another run was going on. More than {show_duration(grace)} (start_within) counts as "
-        f"a missed window, so nothing was touched.{_missed_before(run_before(), run_after, cluster, where)} {next_time}. "
+        "run, the DAG was switched off, another run was going on, or the schedule was given this time only afterwards. More than "
+        f"{show_duration(grace)} (start_within) counts as a missed window, so nothing was touched."
+        f"{_missed_before(run_before(), run_after, cluster, where)} {next_time}. "
         "To update before then, trigger the DAG by hand."
     )
 

@@ -10,19 +10,26 @@ from functools import cache
 from uuid import UUID
 
 from include.hci.airflow.quiet import quiet_protocols
+from include.hci.airflow.storage import airflow_home
 from include.hci.cluster.facade import EndpointUnknown
 from include.hci.powershell.command import Command, Pipeline
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.powershell.detached import SETTLE, end_session, leave_running
+from include.hci.powershell.logins import shared_logins
 from include.hci.powershell.pool import ShellPool
 from include.hci.powershell.result import Result
 from include.hci.powershell.shell import OnProgress, Shell
+
+#: The folder in Airflow's home in which this machine's processes tell each other of refused logins.
+REFUSED_LOGINS = "refused-logins"
 
 
 @cache
 def shell_pool() -> ShellPool:
     """Return this process's pool; what is still open is closed when the process ends."""
     quiet_protocols()
+    # Tasks are processes of their own: with a wrong password each of them would bring its account closer to a lockout.
+    shared_logins().share(airflow_home() / REFUSED_LOGINS)
     pool = ShellPool()
     atexit.register(pool.close_all)
     return pool

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from airflow.sdk import BaseOperator
-
 from include.hci.airflow import connections
+from include.hci.airflow.cluster_operator import ClusterOperator
 from include.hci.airflow.make_safe import is_alive
 from include.hci.airflow.open_runs import OpenRun, open_runs
 from include.hci.airflow.shells import lend
 from include.hci.airflow.storage import open_cluster_storage, open_record
 from include.hci.airflow.work import cluster_settings, management_host, now
 from include.hci.cluster.facade import FleetCluster
-from include.hci.policy.upcoming import upcoming
+from include.hci.policy.upcoming import upcoming, without_runs
 from include.hci.policy.updating_status import OwnRun, updating_status
 from include.hci.settings import ClusterSettings
 from include.hci.steps.context import orchestrator_guid
@@ -25,14 +25,10 @@ from include.hci.steps.status_reading import own_run, read_status
 _LATEST = "status+/latest.json"
 
 
-class UpdatingStatusOperator(BaseOperator):
+class UpdatingStatusOperator(ClusterOperator):
     """Reads who is updating a cluster; changes nothing, and fails only when the fleet file or a connection cannot be used."""
 
     ui_color = "#eef5ee"
-
-    def __init__(self, *, cluster: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cluster = cluster
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Return the status as JSON data, after its lines have been written to the log."""
@@ -44,8 +40,10 @@ class UpdatingStatusOperator(BaseOperator):
             management_host(connections.load_management(settings)),
         )
         timezone = settings.schedule.timezone if settings.schedule else "UTC"
-        own_next = next((one for one in upcoming(settings, now(), 1) if one.begins), None)
+        none = without_runs(settings)
+        own_next = None if none else next((one for one in upcoming(settings, now(), 1) if one.begins), None)
         facts = read_status(cluster, now, own_runs(settings), own_next, timezone)
+        facts = replace(facts, own_none=none or "no time within five years")
         status = updating_status(facts, now())
         for line in status.lines():
             self.log.info("%s", line)

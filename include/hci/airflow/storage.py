@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,8 +21,12 @@ REPORT_PAGE = "report.html"
 
 def reports_location(environ: Mapping[str, str] = os.environ) -> str:
     """Return the base address of all records: ``HCI_REPORTS``, or the folder ``reports`` in Airflow's home."""
-    home = Path(environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().resolve()
-    return environ.get(VARIABLE) or (home / "reports").as_uri()
+    return environ.get(VARIABLE) or (airflow_home(environ) / "reports").as_uri()
+
+
+def airflow_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return Airflow's home, as Airflow itself finds it."""
+    return Path(environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().resolve()
 
 
 def run_address(cluster: str, run_id: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -48,7 +53,11 @@ def open_record(cluster: str, run_id: str) -> RunRecord:
 
 
 class ObjectStorage:
-    """Texts in an object store; an object is replaced as a whole, which the store itself makes atomic."""
+    """Texts in an object store; an object is replaced as a whole, which the store itself makes atomic.
+
+    What the store's own library raises comes out as OSError, as ``Storage`` says. Everything is asked of the file system that
+    Airflow has made: a path's own methods may ask another one, which does not know what was written through the first.
+    """
 
     def __init__(self, root: ObjectStoragePath) -> None:
         self._root = root
@@ -58,27 +67,56 @@ class ObjectStorage:
 
     def write(self, name: str, text: str) -> None:
         """Write the object."""
-        with (self._root / checked_name(name)).open("w", encoding="utf-8") as stream:
+        path = self._root / checked_name(name)
+        with self._asking(), path.open("w", encoding="utf-8") as stream:
             stream.write(text)
 
     def read(self, name: str) -> str:
         """Return the object's text; raises FileNotFoundError."""
-        with (self._root / checked_name(name)).open("r", encoding="utf-8") as stream:
+        path = self._root / checked_name(name)
+        with self._asking(), path.open("r", encoding="utf-8") as stream:
             text: str = stream.read()
         return text
 
     def list(self, prefix: str) -> list[str]:
         """Return the names that begin with ``prefix``."""
         folder = self._root / prefix.rpartition("/")[0]
-        if not folder.exists():
-            return []
         base = self._root.path.rstrip("/") + "/"
-        names = (path.path.removeprefix(base) for path in folder.rglob("*") if path.is_file())
+        with self._asking():
+            names = [path.removeprefix(base) for path in self._files(folder.path.rstrip("/"))]
         return sorted(name for name in names if name.startswith(prefix))
+
+    def _files(self, folder: str) -> Iterator[str]:
+        """Give the objects below ``folder``: by listing, because what finds or walks passes over what cannot be read."""
+        try:
+            entries = self._root.fs.ls(folder, detail=True)
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            name = str(entry["name"]).rstrip("/")
+            if name == folder:  # a folder's own object, as some tools make them
+                continue
+            if entry["type"] == "directory":
+                yield from self._files(name)
+            else:
+                yield name
 
     def remove(self, name: str) -> None:
         """Delete the object."""
-        (self._root / checked_name(name)).unlink(missing_ok=True)
+        path = self._root / checked_name(name)
+        with self._asking(), contextlib.suppress(FileNotFoundError):
+            self._root.fs.rm_file(path.path)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Ask the store itself: its library remembers listings for good, and other processes write to the same record."""
+        try:
+            self._root.fs.invalidate_cache()
+            yield
+        except (OSError, ValueError):
+            raise
+        except Exception as error:
+            raise OSError(f"{self._root} cannot be reached: {type(error).__name__}: {error}") from error
 
 
 def _part(text: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -23,8 +24,16 @@ LOCK_POLLS = 5
 LOCK_SECONDS = 600.0
 #: For which part of a poll what one waiting trigger was told of the task states holds for the others as well.
 STATES_HOLD = 0.5
+#: How long the run's record may be out of reach.
+RECORD_PATIENCE = timedelta(minutes=10)
+#: How long the task states may be asked for in vain, as while a database is restarted.
+STATES_PATIENCE = timedelta(minutes=10)
 _KEEPERS = Keepers()
 _STATES: Answers[tuple[GroupStates, tuple[str, ...]]] = Answers()
+
+
+class TurnUnknown(Exception):
+    """Nobody could tell for too long whose turn it is; the text says why."""
 
 
 class StepTrigger(BaseTrigger):
@@ -57,7 +66,6 @@ class StepTrigger(BaseTrigger):
         self.poll_seconds = poll_seconds
         self.node = node
         self.group_id = group_id
-        self._killed = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what rebuilds this trigger."""
@@ -87,7 +95,27 @@ class StepTrigger(BaseTrigger):
         yield addressed(event, (self.cluster, self.run_id, self.step, self.node))
 
     async def _work(self) -> TriggerEvent:
-        """Run the step to its end, or until a person has ended the task."""
+        """Run the step to its end; where a person ends the task before, or another triggerer takes over, this is cancelled.
+
+        A record that cannot be reached for a while is no failure of the step: it goes on from there as after a crash.
+        """
+        lost_since: datetime | None = None
+        while True:
+            began = datetime.now(UTC)
+            try:
+                return await self._by_the_record()
+            except OSError as error:
+                now = datetime.now(UTC)
+                if lost_since is None or now - began >= RECORD_PATIENCE:
+                    lost_since = now
+                if now >= (until := lost_since + RECORD_PATIENCE):
+                    raise
+                why = f"The run's record cannot be reached, without which nothing is done ({type(error).__name__}: {error})."
+                self.log.warning("%s It is tried again until %s UTC.", why, f"{until:%H:%M}")
+                await publish(self.task_instance, {"step": self.step, "text": why})
+            await asyncio.sleep(self.poll_seconds)
+
+    async def _by_the_record(self) -> TriggerEvent:
         work = await StepWork.open_async(self.step, self.cluster, self.run_id, self.options, self.node, self.deadline)
         pause = min(LOCK_SECONDS, LOCK_POLLS * self.poll_seconds)
         # The lock is the run's: fifteen nodes that wait for their turn need not all keep it alive on all of them.
@@ -98,8 +126,18 @@ class StepTrigger(BaseTrigger):
     async def _wait_for_turn(self, work: StepWork) -> TriggerEvent | None:
         """Return when it is the node's turn; with an event when it will not have one."""
         said = shown = ""
+        failing_since: datetime | None = None
         while self.group_id is not None:
-            answer = await self._turn(work)
+            try:
+                answer = await self._turn(work)
+            except Exception as error:
+                # Every server that waits asks at once: a database that is gone for a moment must not fail them all.
+                failing_since = failing_since or datetime.now(UTC)
+                if datetime.now(UTC) - failing_since >= STATES_PATIENCE:
+                    raise TurnUnknown(str(error)) from error
+                answer = TurnVerdict(Turn.WAIT, f"Airflow does not tell now whose turn it is: {type(error).__name__}")
+            else:
+                failing_since = None
             if answer.turn is Turn.STOP:
                 return skipped(answer.why)
             if answer.turn is Turn.GO:
@@ -126,38 +164,38 @@ class StepTrigger(BaseTrigger):
 
     async def _go_on(self, work: StepWork, lines: StepLog) -> TriggerEvent:
         warned = ""
-        while not self._killed:
+        while True:
             decision = await self._tick(work)
             self._say(lines.lines(decision, datetime.now(UTC)))
-            if work.warned != warned:
-                warned = work.warned
+            # Reads the record: a file or an object store must not hold up the loop that all triggers share.
+            if (said := await short_threads().run(work.late_warning)) != warned:
+                warned = said
                 self.log.warning("%s", warned)
             if isinstance(decision, Done | Stop):
                 return finished(decision)
             await publish(self.task_instance, {"step": self.step, **describe(decision)})
             await asyncio.sleep(min(self.poll_seconds, work.runner.pause_after(decision).total_seconds() or 0.05))
-        # A trigger that ends without a word fails whatever task the database takes it for.
-        return skipped("a person has ended this task")
 
     def _say(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.log.info("%s", line)
 
-    async def on_kill(self) -> None:
-        """Stop acting: a person has marked or cleared the task. A command that is under way ends by itself."""
-        self._killed = True
-
     async def _tick(self, work: StepWork) -> Decision:
         """Do one round on a thread of ours and show how long it has been going while it lasts."""
-        started = datetime.now(UTC)
+        started, acting = datetime.now(UTC), None
         future = asyncio.ensure_future(remoting_threads().run(work.runner.tick))
-        while True:
-            ended, _ = await asyncio.wait({future}, timeout=max(1.0, self.poll_seconds))
-            if ended:
-                return future.result()
-            await publish(
-                self.task_instance, {"step": self.step, **under_way(work.acting(), started, datetime.now(UTC))}
-            )
+        try:
+            while not (await asyncio.wait({future}, timeout=max(1.0, self.poll_seconds)))[0]:
+                with contextlib.suppress(OSError):  # what is only shown must not end a round that is under way
+                    acting = await short_threads().run(work.acting)
+                await publish(self.task_instance, {"step": self.step, **under_way(acting, started, datetime.now(UTC))})
+            return future.result()
+        except BaseException:
+            # A person has ended the task, or another triggerer goes on with it. The round has a thread of its own, which nobody
+            # ends: one that has not begun never will, and one that only looks so far must not act any more.
+            work.runner.halt()
+            future.cancel()
+            raise
 
     async def _turn(self, work: StepWork) -> TurnVerdict:
         """Return whether it is the node's turn; only from fresh task states that it is, or that it never will be."""

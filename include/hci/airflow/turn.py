@@ -78,17 +78,18 @@ def verdict(
     failed = {names.get(index, str(index)) for index, steps in states.items() if "failed" in steps.values()}
     failed = (failed | set(failed_on_record)) - {me}
     if not failure_budget(max_failed_nodes, failed, broken).allows:
-        count = "1 node has" if len(failed) == 1 else f"{len(failed)} nodes have"
         return TurnVerdict(
-            Turn.STOP,
-            f"{count} failed ({', '.join(sorted(failed))}){_beside(broken)} and max_failed_nodes is {max_failed_nodes}: "
-            "this node is left alone",
+            Turn.STOP, f"{_lost(failed, broken)} and max_failed_nodes is {max_failed_nodes}: this node is left alone"
         )
     return TurnVerdict(Turn.GO, "every earlier node has ended")
 
 
-def _beside(broken: Collection[str]) -> str:
-    return f", {', '.join(sorted(broken))} was out of service before," if broken else ""
+def _lost(failed: Collection[str], broken: Collection[str]) -> str:
+    before = f"{', '.join(sorted(broken))} {'was' if len(broken) == 1 else 'were'} out of service before"
+    if not failed:
+        return before
+    count = "1 node has" if len(failed) == 1 else f"{len(failed)} nodes have"
+    return f"{count} failed ({', '.join(sorted(failed))}){f', {before},' if broken else ''}"
 
 
 def _under_way(steps: Mapping[str, str | None]) -> str:

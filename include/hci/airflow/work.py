@@ -16,13 +16,14 @@ from include.hci.airflow import connections
 from include.hci.airflow.begun_settings import kept_settings
 from include.hci.airflow.names import make_safe_dag_id
 from include.hci.airflow.shells import PooledShell, lend, lend_endpoint, lend_in
-from include.hci.airflow.storage import open_cluster_storage, open_record
+from include.hci.airflow.storage import open_cluster_storage, open_record, run_address
 from include.hci.cluster.facade import FleetCluster, ManagementHost
 from include.hci.cluster.lock import RunLock
 from include.hci.policy.plan import Plan
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.powershell.errors import RemotingError
 from include.hci.powershell.threads import short_threads
+from include.hci.report.events import RunStarted
 from include.hci.report.record import RunRecord
 from include.hci.report.watch_events import RanLong
 from include.hci.settings import ClusterSettings, Fleet, RunOptions, fleet_path, load_fleet
@@ -45,6 +46,18 @@ _ASKS_BESIDE = frozenset(
 )
 #: The steps that give the commands of hooks, or look whether they could.
 _TELLS = frozenset({"readiness", "take_lock", "drain", "resume", "conclude"})
+
+
+class RecordMissing(ValueError):
+    """A step was begun where the run's record cannot be seen; the text says what to do."""
+
+
+def not_begun(address: str) -> str:
+    """Return why nothing can be done for a run of which nothing is on record at ``address``."""
+    return (
+        f"Nothing is on record of this run at {address}. Either it never began: see the task that should have begun it. Or "
+        "this process looks elsewhere than the one that began it: workers and triggerers must reach the same HCI_REPORTS."
+    )
 
 
 class ClusterUnknown(ValueError):
@@ -188,6 +201,8 @@ class StepWork:
         deadline: str | None,
     ) -> StepWork:
         record = open_record(settings.slug, run_id)
+        if record.last(RunStarted) is None:
+            raise RecordMissing(not_begun(run_address(settings.slug, run_id)))
         run_options = RunOptions.from_json(options)
         context = StepContext(
             settings.name,
@@ -239,9 +254,8 @@ class StepWork:
         """The nodes that failed for good, by the run's own record."""
         return tuple(self.context.record.facts.failed)
 
-    @property
-    def warned(self) -> str:
-        """That the run takes longer than it should, and when that was said; empty: it does not."""
+    def late_warning(self) -> str:
+        """Return that the run takes longer than it should, and when that was said; empty: it does not."""
         found = self.context.record.last(RanLong)
         return "" if found is None else f"Warned at {found.at:%H:%M} UTC: {found.event.why}"
 

@@ -44,7 +44,7 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
     CatalogueEntry("Get-ClusterGroup", _CLUSTERS, ("Name",)),
     CatalogueEntry("Get-ClusterResource", _CLUSTERS),
     CatalogueEntry("Get-ClusterQuorum", _CLUSTERS),
-    CatalogueEntry("Get-ClusterSharedVolume", _CLUSTERS),
+    CatalogueEntry("Get-ClusterSharedVolume", _CLUSTERS, ("Name",)),
     CatalogueEntry("Get-ClusterSharedVolumeState", _CLUSTERS),
     # On the management host or a node, as an administrator: a constrained endpoint does not show it.
     CatalogueEntry("Test-Cluster", _CLUSTERS, ("Cluster", "Include", "Confirm"), changes=True, role=False),
@@ -76,7 +76,9 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
     CatalogueEntry("Update-StoragePool", _STORAGE, ("UniqueId", "Confirm"), changes=True),
     CatalogueEntry("Get-StorageJob", _STORAGE),
     CatalogueEntry("Get-PhysicalDisk", _STORAGE),
-    CatalogueEntry("Get-StorageFaultDomain", _STORAGE, ("Type",), values={"Type": ("StorageScaleUnit",)}),
+    CatalogueEntry(
+        "Get-StorageFaultDomain", _STORAGE, ("Type",), values={"Type": ("StorageScaleUnit", "PhysicalDisk")}
+    ),
     CatalogueEntry("Enable-StorageMaintenanceMode", _STORAGE, changes=True),
     CatalogueEntry("Disable-StorageMaintenanceMode", _STORAGE, changes=True),
     CatalogueEntry("Get-StorageSubSystem", _STORAGE, ("FriendlyName",), values={"FriendlyName": ("Clustered*",)}),
@@ -115,7 +117,7 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
     ),
     CatalogueEntry("Start-Service", _MANAGEMENT, ("Name",), changes=True),
     CatalogueEntry("Restart-Computer", _MANAGEMENT, ("Force",), changes=True),
-    CatalogueEntry("Get-CauRun", _CAU, ("ClusterName", "ShowClusterNodeState")),
+    CatalogueEntry("Get-CauRun", _CAU, ("ClusterName",)),
     CatalogueEntry("Get-CauClusterRole", _CAU, ("ClusterName",)),
     CatalogueEntry("Test-CauSetup", _CAU, ("ClusterName",)),
     CatalogueEntry("Get-CauReport", _CAU, ("ClusterName", "Last", "Detailed")),

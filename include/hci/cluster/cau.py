@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
@@ -18,6 +19,10 @@ NAMESPACE = "root/Microsoft/Windows/ClusterUpdate"
 LockClass = Literal["MSFT_CAURun", "MSFT_CAUNode"]
 
 _NO_ROLE = "not configured with a cluster-aware updating clustered role"
+#: A parameter that the role calls by another name than the cmdlets that set it, and how it shows a switch that they were given
+#: (windows-powershell-docs, the examples of Get-CauClusterRole and Set-CauClusterRole).
+_RENAMED = MappingProxyType({"weeksinterval": "IntervalWeeks"})
+_SWITCHES = MappingProxyType({"On": "True", "Off": "False"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +74,15 @@ def get_cau_run(shell: Shell, cluster: str) -> CauRunState:
 
 
 def get_cau_cluster_role(shell: Shell, cluster: str) -> dict[str, str] | None:
-    """Return the parameters of the self-updating role by their names, or None when the cluster has no such role."""
+    """Return the parameters of the self-updating role by the names of Set-CauClusterRole, or None when there is none."""
     try:
         items = shell.run(Command("Get-CauClusterRole", {"ClusterName": cluster})).require().objects()
     except CommandFailed as error:
         if _NO_ROLE in error.detail.lower():
             return None
         raise
-    return {item.string("Name"): _role_value(item.get("Value")) for item in items}
+    pairs = ((item.string("Name"), _role_value(item.get("Value"))) for item in items)
+    return {_RENAMED.get(name.lower(), name): value for name, value in pairs}
 
 
 def get_lock_holders(shell: Shell, node: str, kind: LockClass) -> tuple[LockHolder, ...]:
@@ -134,7 +140,7 @@ def _role_value(value: object) -> str:
         return " ".join(map(_role_value, value))
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={_role_value(inner)}" for name, inner in value.items())
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return value.isoformat() if isinstance(value, datetime) else _SWITCHES.get(str(value), str(value))
 
 
 def lock_of(kind: LockClass, guid: UUID) -> Pipeline:

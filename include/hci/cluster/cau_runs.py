@@ -14,6 +14,7 @@ from uuid import UUID
 from include.hci.cluster.updates import Update, UpdateResult, hresult_of
 from include.hci.powershell.command import Command, Pipeline
 from include.hci.powershell.detached import SETTLE, LeavingShell
+from include.hci.powershell.errors import command_failed
 from include.hci.powershell.psobject import EnumValue, PSObject
 from include.hci.powershell.result import Result
 from include.hci.powershell.shell import Shell
@@ -58,6 +59,8 @@ RUN_PARAMETERS = (
 FREE, IN_PROGRESS, FAILED = "RunNotInProgress", "RunInProgress", "RunFailed"
 #: A scan asks every node at once; a report of sixteen nodes is read in pieces.
 _SCAN_TIMEOUT, _READ_TIMEOUT = timedelta(minutes=45), timedelta(minutes=5)
+#: A recovery visits every node, and must not be broken off in its midst.
+_RECOVERY_TIMEOUT = timedelta(minutes=30)
 #: What Select-Object says of an object that does not have the property (FullyQualifiedErrorId).
 _NOT_FOUND = "ExpandPropertyNotFound"
 #: OperationResultCode of the Windows Update Agent, which CAU's ResultCode mirrors as far as anybody knows.
@@ -163,16 +166,25 @@ class CauReport:
 
 
 def get_cau_status(shell: Shell, cluster: str) -> CauRunStatus:
-    """Return CAU's state and, while a run is on, what it does on each node (Get-CauRun)."""
-    output = shell.run(Command("Get-CauRun", {"ClusterName": cluster})).require().output
+    """Return CAU's state and, while a run is on, what it does on each node (Get-CauRun).
+
+    What it does stands in the run's NodeStatusNotifications (azure-stack-docs, update-cluster, and Windows Admin Center).
+    -ShowClusterNodeState tells of something else: of the WMI objects by which CAU locks the nodes (windows-powershell-docs).
+    """
+    command = Pipeline((Command("Get-CauRun", {"ClusterName": cluster}),))
+    output = shell.run(command).require().output
     if not output:
         return CauRunStatus("Unknown")
     state, run = _text(output[0]), output[1] if len(output) > 1 else None
     if not isinstance(run, PSObject):
         return CauRunStatus(state)
-    command = Command("Get-CauRun", {"ClusterName": cluster, "ShowClusterNodeState": SWITCH})
-    statuses = [item for item in shell.run(command).require().output if isinstance(item, PSObject)]
-    names = _names(shell, Pipeline((command,)), statuses)
+    told = command | _expand("NodeStatusNotifications")
+    result = shell.run(told)
+    # The state that Get-CauRun gives first has no such property.
+    if others := [each for each in result.errors if not each.fully_qualified_error_id.startswith(_NOT_FOUND)]:
+        raise command_failed(others, node=result.node, command=result.command)
+    statuses = [item for item in result.output if isinstance(item, PSObject)]
+    names = _names(shell, told, statuses)
     return CauRunStatus(
         state,
         run_id=_text(run.get("RunId")).lower(),
@@ -182,6 +194,7 @@ def get_cau_status(shell: Shell, cluster: str) -> CauRunStatus:
         nodes=tuple(
             NodeStatus(name, _text(item.get("Status")), item.moment("Timestamp", None, zone=UTC))
             for name, item in zip(names, statuses, strict=True)
+            if name
         ),
         finished=len(results) if isinstance(results := run.get("NodeResults"), list | tuple) else 0,
     )
@@ -248,7 +261,7 @@ def run_pipeline(cluster: str, parameters: Mapping[str, Value]) -> Pipeline:
 def recover_cau(shell: Shell, cluster: str) -> None:
     """Override the lock of a run whose coordinator is gone; CAU asks nobody (Invoke-CauRun: ForceRecovery)."""
     parameters: dict[str, Value] = {"ClusterName": cluster, "ForceRecovery": SWITCH, "Force": SWITCH, "Confirm": False}
-    shell.run(Command("Invoke-CauRun", parameters), timeout=_READ_TIMEOUT).require()
+    shell.run(Command("Invoke-CauRun", parameters), timeout=_RECOVERY_TIMEOUT).require()
 
 
 def stop_cau_run(shell: Shell, cluster: str) -> None:
@@ -280,7 +293,8 @@ def get_cau_report(shell: Shell, cluster: str) -> CauReport | None:
     names = _names(shell, nodes, results)
     installs = _results(_run(shell, nodes | _expand("InstallResults")))
     transient = _results(_run(shell, nodes | _expand("TransientInstallErrors")))
-    error_ids = _error_ids(shell, nodes, results)
+    errors = _errors(shell, nodes, results)
+    [(error_id, error)] = _errors(shell, report | _expand("ClusterResult"), (head,))
     if _run_id(shell, report) != run_id:  # another run has ended meanwhile: what was read is of two reports
         return get_cau_report(shell, cluster)
     return CauReport(
@@ -288,8 +302,8 @@ def get_cau_report(shell: Shell, cluster: str) -> CauReport | None:
         status=_text(head.get("Status")),
         started_at=head.moment("StartTimestamp", None, zone=UTC),
         duration=head.duration("RunDuration", None),
-        error_id=_error_id(shell, report) if head.get("ErrorRecordData") is not None else "",
-        error=_text(head.get("ErrorRecordData")),
+        error_id=error_id,
+        error=error,
         coordinator=whole.string("OrchestratorMachine", ""),
         user=whole.string("OrchestratorUser", ""),
         account=whole.string("OrchestratorUpdateAccount", ""),
@@ -298,8 +312,8 @@ def get_cau_report(shell: Shell, cluster: str) -> CauReport | None:
             NodeResult(
                 node=name,
                 status=_text(item.get("Status")),
-                error=_text(item.get("ErrorRecordData")),
-                error_id=error_id,
+                error=said,
+                error_id=name_of_error,
                 succeeded=item.integer("NumberOfSucceededUpdates", 0),
                 failed=item.integer("NumberOfFailedUpdates", 0),
                 suspended_at=item.moment("NodeSuspendedTimestamp", None, zone=UTC),
@@ -307,7 +321,7 @@ def get_cau_report(shell: Shell, cluster: str) -> CauReport | None:
                 updates=tuple(each for node, each in installs if node.lower() == name.lower()),
                 transient=tuple(each for node, each in transient if node.lower() == name.lower()),
             )
-            for name, item, error_id in zip(names, results, error_ids, strict=True)
+            for name, item, (name_of_error, said) in zip(names, results, errors, strict=True)
         ),
     )
 
@@ -329,20 +343,21 @@ def _run_id(shell: Shell, report: Pipeline) -> str:
     return _text(found[0]).lower() if found else ""
 
 
-def _error_id(shell: Shell, report: Pipeline) -> str:
-    found = _run(shell, report | _expand("ClusterResult") | _expand("ErrorRecordData")).output
-    return found[0].string("FullyQualifiedErrorId", "") if found and isinstance(found[0], PSObject) else ""
+def _errors(shell: Shell, pipeline: Pipeline, items: Sequence[PSObject]) -> list[tuple[str, str]]:
+    """Return error id and error of each of ``items``, which ``pipeline`` gave; empty where it has none.
 
-
-def _error_ids(shell: Shell, nodes: Pipeline, results: Sequence[PSObject]) -> list[str]:
-    """Return the error id of each of ``results``, which ``nodes`` gave; empty where it has none, or nobody knows whose one is."""
-    failed = [number for number, item in enumerate(results) if item.get("ErrorRecordData") is not None]
-    found = [""] * len(results)
+    In an item its ErrorRecordData is no more than a text, maybe that of its class. What went wrong is in its ExceptionData
+    (AzureLocal-Supportability, Previous-CAU-run-status-was-canceled), which is told where it is known whose one is which.
+    """
+    failed = [number for number, item in enumerate(items) if item.get("ErrorRecordData") is not None]
+    found = [("", _text(item.get("ErrorRecordData"))) for item in items]
     if not failed:
         return found
-    items = [item for item in _run(shell, nodes | _expand("ErrorRecordData")).output if isinstance(item, PSObject)]
-    for number, item in zip(failed, items, strict=True) if len(items) == len(failed) else ():
-        found[number] = item.string("FullyQualifiedErrorId", "")
+    output = _run(shell, pipeline | _expand("ErrorRecordData")).output
+    records = [record for record in output if isinstance(record, PSObject)]
+    for number, record in zip(failed, records, strict=True) if len(records) == len(failed) else ():
+        said = _text(record.get("ExceptionData")) or found[number][1]
+        found[number] = (record.string("FullyQualifiedErrorId", ""), said)
     return found
 
 

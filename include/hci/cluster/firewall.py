@@ -11,6 +11,7 @@ from include.hci.cluster.values import enum_name
 from include.hci.powershell.command import Command
 from include.hci.powershell.errors import command_failed
 from include.hci.powershell.psobject import PSObject
+from include.hci.powershell.quoting import quoted
 from include.hci.powershell.shell import Shell
 
 #: The rule group "Remote Shutdown", by the resource that names it in every language.
@@ -92,8 +93,7 @@ def open_remote_shutdown(shell: Shell) -> None:
 
 def show_restoring(rule: FirewallRule) -> str:
     """Return the command that a person types to set a rule as it is given here."""
-    name = rule.name.replace("'", "''")
-    return f"Set-NetFirewallRule -Name '{name}' -Profile {','.join(rule.profiles)} -Enabled {rule.enabled}"
+    return f"Set-NetFirewallRule -Name {quoted(rule.name)} -Profile {','.join(rule.profiles)} -Enabled {rule.enabled}"
 
 
 def restore_rules(shell: Shell, rules: Sequence[FirewallRule]) -> None:
@@ -107,8 +107,10 @@ def restore_rules(shell: Shell, rules: Sequence[FirewallRule]) -> None:
 
 
 def _profiles(item: PSObject) -> tuple[str, ...]:
-    value = item.enum("Profile", None)
-    if value is None or (value.number == 0 and value.name is None):
+    # Profile comes from the type data of PowerShell's module; the class itself (MSFT_NetFirewallRule) has Profiles. A rule that
+    # tells neither must not be taken for one of Any: it would be put back as that.
+    value = item.enum("Profile", None) or item.enum("Profiles")
+    if value.number == 0 and value.name is None:
         return (ANY,)
     if value.name is not None and not value.name.isdigit():
         return tuple(part.strip() for part in value.name.split(","))

@@ -28,11 +28,15 @@ class LockHeld(RemotingError):
 
 @dataclass(frozen=True, slots=True)
 class LockState:
-    """Who holds the lock on the nodes that were asked, seen by the coordinator ``guid``."""
+    """Who holds the lock on the nodes that were asked, seen by the coordinator ``guid``.
+
+    ``given_back``: it has had the lock and has given it back, because its work has ended.
+    """
 
     guid: UUID
     asked: tuple[str, ...]
     holders: tuple[LockHolder, ...] = ()
+    given_back: bool = False
 
     @property
     def foreign(self) -> tuple[LockHolder, ...]:

@@ -9,6 +9,7 @@ from functools import total_ordering
 
 from include.hci.cluster.values import SERVICE_STATES, START_TYPES, enum_name, squeeze
 from include.hci.powershell.command import Command
+from include.hci.powershell.errors import EndpointRefused
 from include.hci.powershell.shell import Shell
 from include.hci.powershell.values import SWITCH
 
@@ -68,13 +69,14 @@ class WindowsVersion:
 
 @dataclass(frozen=True, slots=True)
 class OperatingSystem:
-    """What a server says of its running system; memory is in bytes."""
+    """What a server says of its running system; memory is in bytes, ``local_time`` what its own clock shows."""
 
     boot_time: datetime
     caption: str = ""
     version: str = ""
     free_memory: int | None = None
     total_memory: int | None = None
+    local_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,25 @@ class Service:
         return self.status == "Running"
 
 
-def get_operating_system(shell: Shell) -> OperatingSystem:
-    """Return the running system of the server; its boot time (aware, UTC) is the proof of a restart."""
+class WrongMachine(EndpointRefused):
+    """The machine behind a node's address is another one."""
+
+    title = "Wrong machine"
+    default_meaning = "what is meant for the node, a restart too, would reach that machine, so nothing of it is sent"
+    default_next_action = (
+        "Correct the node's address in the fleet file, the host of its connection, or its name in DNS."
+    )
+
+
+def get_operating_system(shell: Shell, node: str = "") -> OperatingSystem:
+    """Return the running system of the server; its boot time (aware, UTC) is the proof of a restart.
+
+    Raises WrongMachine where the server is called otherwise than ``node`` (Win32_OperatingSystem, CSName), if that is given.
+    """
     item = shell.run(Command("Get-CimInstance", {"ClassName": "Win32_OperatingSystem"})).require().one()
+    name = item.string("CSName", "")
+    if node and name and name.casefold() != node.casefold():
+        raise WrongMachine(f"the machine that answers for {node} is called {name}", node=node)
     free, total = item.integer("FreePhysicalMemory", None), item.integer("TotalVisibleMemorySize", None)
     return OperatingSystem(
         boot_time=item.moment("LastBootUpTime"),
@@ -101,6 +119,7 @@ def get_operating_system(shell: Shell) -> OperatingSystem:
         version=item.string("Version", ""),
         free_memory=None if free is None else free * 1024,
         total_memory=None if total is None else total * 1024,
+        local_time=item.moment("LocalDateTime", None),
     )
 
 

@@ -25,6 +25,8 @@ from include.hci.powershell.psobject import PSObject
 from include.hci.powershell.shell import Shell
 from include.hci.powershell.values import SWITCH
 
+#: Reasons for redirected I/O that belong to the volume for good: its file system, its tiers, its replication.
+_BY_DESIGN = frozenset({"filesystemrefs", "filesystemtiering", "volumereplicationenabled"})
 #: SharedVolumeBackupState (win32, CLUSTER_SHARED_VOLUME_BACKUP_STATE).
 BACKUP_STATES = MappingProxyType({0: "VolumeBackupNone", 1: "VolumeBackupInProgress"})
 
@@ -135,10 +137,15 @@ class VolumeAccess:
 
     @property
     def is_redirected(self) -> bool:
-        """Whether its I/O takes a detour that is not the normal one of its file system: ReFS volumes are always redirected."""
+        """Whether its I/O takes a detour that is not a normal one: ReFS volumes are always redirected."""
         if squeeze(self.state) in ("direct", "unknown"):
             return False
-        return any(squeeze(reason) != "filesystemrefs" for reason in self.why)
+        return not {squeeze(reason) for each in self.why for reason in each.split(",")} <= _BY_DESIGN
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the node does not reach it at all, or its I/O is held."""
+        return squeeze(self.state) in ("unavailable", "paused")
 
 
 def get_cluster(shell: Shell) -> ClusterInfo:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,8 +15,12 @@ COMPONENTS_SETTING = "System.Storage.SupportedComponents.Document"
 ROLLOUT_SETTING = "System.Storage.PhysicalDisk.AutoFirmwareUpdate.RollOut.Enabled"
 #: The task that Windows Admin Center installs updates with.
 ADMIN_CENTER_TASK = "SMEWindowsUpdateInstallUpdates"
+#: Asked for by a pattern: a task that does not exist is an error by its plain name, and among all tasks every broken one is.
+_ADMIN_CENTER_TASKS = "SMEWindowsUpdate*"
 
 _TARGET = re.compile(r"<\s*TargetFirmware\b", re.IGNORECASE)
+#: The document may carry an example of itself.
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 TASK_STATES = MappingProxyType({0: "Unknown", 1: "Disabled", 2: "Queued", 3: "Ready", 4: "Running"})
 
 
@@ -52,18 +55,18 @@ def get_firmware_rollout(shell: Shell) -> FirmwareRollout:
     """Return whether drive firmware is rolled out by the Health Service; without a setting its default counts (enabled)."""
     document = _setting(shell, COMPONENTS_SETTING)
     enabled = _setting(shell, ROLLOUT_SETTING)
-    return FirmwareRollout(bool(_TARGET.search(document)), enabled.strip().lower() not in ("false", "0"))
+    return FirmwareRollout(
+        bool(_TARGET.search(_COMMENT.sub("", document))), enabled.strip().lower() not in ("false", "0")
+    )
 
 
-def get_scheduled_tasks(shell: Shell, names: Iterable[str]) -> tuple[ScheduledTask, ...]:
-    """Return those tasks of the node that are called one of ``names``; there may be none (Get-ScheduledTask)."""
-    wanted = {name.lower() for name in names}
-    # Asked for by name, a task that does not exist would be an error.
-    items = shell.run(Command("Get-ScheduledTask")).require().objects()
+def get_admin_center_tasks(shell: Shell) -> tuple[ScheduledTask, ...]:
+    """Return the node's tasks with which Windows Admin Center installs updates; mostly there are none (Get-ScheduledTask)."""
+    items = shell.run(Command("Get-ScheduledTask", {"TaskName": _ADMIN_CENTER_TASKS})).require().objects()
     return tuple(
         ScheduledTask(item.string("TaskName"), item.string("TaskPath", ""), enum_name(item, "State", TASK_STATES))
         for item in items
-        if item.string("TaskName", "").lower() in wanted
+        if item.string("TaskName", "").lower() == ADMIN_CENTER_TASK.lower()
     )
 
 

@@ -14,13 +14,16 @@ from include.hci.powershell.shell import Shell
 _ROOT = "\\"
 _NONE_FOUND = "CmdletizationQuery_NotFound"
 #: What the last run of a task ended with (win32, Task Scheduler error and success constants).
-NEVER_RAN, RUNNING, TERMINATED = 0x00041303, 0x00041301, 0x00041306
+NEVER_RAN, RUNNING, TERMINATED, QUEUED = 0x00041303, 0x00041301, 0x00041306, 0x00041325
 RESULTS = {
     NEVER_RAN: "it was never started",
     TERMINATED: "it was ended from outside",
     RUNNING: "it is running",
+    QUEUED: "it waits to be run",
     0x8007042B: "its process ended unexpectedly",
     0x800710E0: "the start was refused",
+    0xC000013A: "its process was ended from outside",
+    29: "it could not write its answer file",
     87: "it refused its arguments",
 }
 

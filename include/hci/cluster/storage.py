@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from include.hci.cluster.values import HEALTH, JOB_STATES, OPERATIONAL, SEVERITIES, enum_name, named, squeeze
 from include.hci.powershell.command import Command, Pipeline
@@ -10,6 +11,10 @@ from include.hci.powershell.psobject import PSObject
 from include.hci.powershell.shell import Shell
 from include.hci.powershell.values import SWITCH
 
+#: The provider asks every server of the cluster: with many drives, or one server just back, that takes minutes.
+_READING = timedelta(minutes=5)
+#: Drives enter and leave maintenance mode one after the other.
+_SWITCHING = timedelta(minutes=15)
 _ENDED = frozenset({"completed"})
 _BROKEN_OFF = frozenset({"terminated", "killed", "exception"})
 
@@ -86,6 +91,11 @@ class FaultDomain:
         return any("maintenancemode" in squeeze(text) for text in self.operational)
 
     @property
+    def enters_maintenance(self) -> bool:
+        """Whether some of its disks are still on the way into storage maintenance mode."""
+        return any(squeeze(text).startswith("startingmaintenance") for text in self.operational)
+
+    @property
     def leaves_maintenance(self) -> bool:
         """Whether its disks are on the way out of storage maintenance mode."""
         return self.in_maintenance and all(
@@ -107,14 +117,14 @@ def get_virtual_disks(shell: Shell) -> tuple[VirtualDisk, ...]:
     """Return every virtual disk."""
     return tuple(
         VirtualDisk(
-            name=item.string("FriendlyName"),
+            name=_name(item),
             health=enum_name(item, "HealthStatus", HEALTH),
             operational=_operational(item),
             copies=item.integer("NumberOfDataCopies", None),
             resiliency=item.string("ResiliencySettingName", ""),
             size=item.integer("Size", None),
         )
-        for item in shell.run(Command("Get-VirtualDisk")).require().objects()
+        for item in shell.run(Command("Get-VirtualDisk"), timeout=_READING).require().objects()
     )
 
 
@@ -122,12 +132,12 @@ def get_storage_pools(shell: Shell) -> tuple[StoragePool, ...]:
     """Return every pool but the primordial ones."""
     return tuple(
         StoragePool(
-            name=item.string("FriendlyName"),
+            name=_name(item),
             health=enum_name(item, "HealthStatus", HEALTH),
             operational=_operational(item),
             read_only=item.boolean("IsReadOnly", False),
         )
-        for item in shell.run(Command("Get-StoragePool", {"IsPrimordial": False})).require().objects()
+        for item in shell.run(Command("Get-StoragePool", {"IsPrimordial": False}), timeout=_READING).require().objects()
     )
 
 
@@ -142,15 +152,15 @@ def get_storage_jobs(shell: Shell) -> tuple[StorageJob, ...]:
             percent=item.integer("PercentComplete", None),
             identity=item.string("UniqueId", "") or item.string("ObjectId", ""),
         )
-        for item in shell.run(Command("Get-StorageJob")).require().objects()
+        for item in shell.run(Command("Get-StorageJob"), timeout=_READING).require().objects()
     )
 
 
 def get_fault_domains(shell: Shell) -> tuple[FaultDomain, ...]:
     """Return every server as a storage scale unit."""
     return tuple(
-        FaultDomain(item.string("FriendlyName"), enum_name(item, "HealthStatus", HEALTH), _operational(item))
-        for item in shell.run(_SCALE_UNITS).require().objects()
+        FaultDomain(_name(item), enum_name(item, "HealthStatus", HEALTH), _operational(item))
+        for item in shell.run(_SCALE_UNITS, timeout=_READING).require().objects()
     )
 
 
@@ -163,18 +173,28 @@ def get_physical_disks(shell: Shell) -> tuple[PhysicalDisk, ...]:
             health=enum_name(item, "HealthStatus", HEALTH),
             operational=_operational(item),
         )
-        for item in shell.run(Command("Get-PhysicalDisk")).require().objects()
+        for item in shell.run(Command("Get-PhysicalDisk"), timeout=_READING).require().objects()
     )
 
 
 def enable_storage_maintenance_mode(shell: Shell, node: str) -> None:
     """Put the disks of ``node`` into maintenance mode; only where pausing does not do it (2019, 20H2, 2016)."""
-    shell.run(_scale_unit(node) | Command("Enable-StorageMaintenanceMode")).require()
+    shell.run(_scale_unit(node) | Command("Enable-StorageMaintenanceMode"), timeout=_SWITCHING).require()
 
 
 def disable_storage_maintenance_mode(shell: Shell, node: str) -> None:
     """Take the disks of ``node`` out of maintenance mode."""
-    shell.run(_scale_unit(node) | Command("Disable-StorageMaintenanceMode")).require()
+    shell.run(_scale_unit(node) | Command("Disable-StorageMaintenanceMode"), timeout=_SWITCHING).require()
+
+
+def release_drives(shell: Shell, node: str) -> None:
+    """Take those drives of ``node`` out of maintenance mode that are in it by themselves.
+
+    The server as a whole is not in it then, and leaving it would do nothing for them.
+    """
+    drives = _scale_unit(node) | Command("Get-StorageFaultDomain", {"Type": "PhysicalDisk"})
+    held = Command("Where-Object", {"Property": "OperationalStatus", "EQ": SWITCH, "Value": "In Maintenance Mode"})
+    shell.run(drives | held | Command("Disable-StorageMaintenanceMode"), timeout=_SWITCHING).require()
 
 
 def repair_virtual_disk(shell: Shell, name: str) -> None:
@@ -185,7 +205,8 @@ def repair_virtual_disk(shell: Shell, name: str) -> None:
 def get_health_faults(shell: Shell) -> tuple[str, ...]:
     """Return the faults that the Health Service sees now, worst first (Debug-StorageSubSystem)."""
     subsystem = Command("Get-StorageSubSystem", {"FriendlyName": "Clustered*"})
-    items = shell.run(subsystem | Command("Debug-StorageSubSystem").marked(changes=False)).require().objects()
+    command = Command("Debug-StorageSubSystem").marked(changes=False)
+    items = shell.run(subsystem | command, timeout=_READING).require().objects()
     ranks = {name: number for number, name in SEVERITIES.items()}
     found = [
         (
@@ -202,6 +223,11 @@ _SCALE_UNITS = Command("Get-StorageFaultDomain", {"Type": "StorageScaleUnit"})
 
 def _scale_unit(node: str) -> Pipeline:
     return _SCALE_UNITS | Command("Where-Object", {"Property": "FriendlyName", "EQ": SWITCH, "Value": node})
+
+
+def _name(item: PSObject) -> str:
+    """Return what ``item`` is called; what has no friendly name is judged all the same."""
+    return item.string("FriendlyName", "") or item.string("UniqueId", "") or "unnamed"
 
 
 def _operational(item: PSObject) -> tuple[str, ...]:

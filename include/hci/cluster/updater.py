@@ -11,12 +11,12 @@ from uuid import UUID
 from include.hci.cluster.cau import NAMESPACE, create_lock, get_lock_holders, lock_of, remove_lock
 from include.hci.cluster.lock import LockHeld
 from include.hci.cluster.updates import Update, UpdateResult, hresult_of
-from include.hci.powershell.command import Command
+from include.hci.powershell.command import Command, Pipeline
 from include.hci.powershell.errors import CommandFailed
 from include.hci.powershell.psobject import PSObject
 from include.hci.powershell.records import ErrorRecord
 from include.hci.powershell.shell import Shell
-from include.hci.powershell.values import Value
+from include.hci.powershell.values import SWITCH, Value
 
 _METHODS = frozenset({"ScanUpdates", "DownloadUpdates", "InstallUpdates", "RebootRequired"})
 _FEATURE_PARAMETER = "FeatureUpdatesOnly"
@@ -84,19 +84,20 @@ class CauProviderUpdater:
 
     def probe(self) -> UpdaterProbe:
         """Ask the node for the class and its methods; which ones exist differs between versions of Windows."""
-        # What stands inside a property crosses the wire as text only, so the methods are made the objects of the answer.
-        pipeline = Command("Get-CimClass", {"Namespace": NAMESPACE, "ClassName": "MSFT_CAUNode"}) | Command(
+        # What stands inside a property crosses the wire as text only, and a parameter's text is the name of its .NET type
+        # (PowerShell/MMI, CimMethodParameterDeclarationOfMethod): so the methods, and then parameters, are made the answer.
+        methods = Command("Get-CimClass", {"Namespace": NAMESPACE, "ClassName": "MSFT_CAUNode"}) | Command(
             "Select-Object", {"ExpandProperty": "CimClassMethods"}
         )
+        scan = Command("Where-Object", {"Property": "Name", "EQ": SWITCH, "Value": "ScanUpdates"})
         try:
-            found = self.shell.run(pipeline).require().output
+            missing = sorted(_METHODS - self._names(methods))
+            if missing:
+                return UpdaterProbe(False, f"the node's CAU provider lacks {', '.join(missing)}")
+            parameters = self._names(methods | scan | Command("Select-Object", {"ExpandProperty": "Parameters"}))
         except CommandFailed as error:
             return UpdaterProbe(False, f"the node has no CAU provider: {error.detail}")
-        methods = {method.string("Name"): method for method in found if isinstance(method, PSObject)}
-        missing = sorted(_METHODS - methods.keys())
-        if missing:
-            return UpdaterProbe(False, f"the node's CAU provider lacks {', '.join(missing)}")
-        takes_feature = _FEATURE_PARAMETER in methods["ScanUpdates"].strings("Parameters", ())
+        takes_feature = _FEATURE_PARAMETER in parameters
         self._probe = UpdaterProbe(True, "the node's CAU provider has every method", takes_feature)
         return self._probe
 
@@ -125,6 +126,9 @@ class CauProviderUpdater:
     def release(self) -> None:
         """Remove our MSFT_CAUNode; somebody else's stays."""
         remove_lock(self.shell, "MSFT_CAUNode", self.guid)
+
+    def _names(self, pipeline: Pipeline) -> set[str]:
+        return {item.string("Name") for item in self.shell.run(pipeline).require().output if isinstance(item, PSObject)}
 
     def _ensure(self) -> None:
         holders = get_lock_holders(self.shell, self.node, "MSFT_CAUNode")

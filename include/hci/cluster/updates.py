@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from enum import IntEnum
+from typing import Literal
 
 from include.hci.powershell.catalogue import known_code, normalize_code
 
+#: What an update wants from a person: its licence terms accepted, or its installer answered.
+Asks = Literal["", "licence-terms", "user-input"]
 _KB = re.compile(r"\bKB\d{6,8}\b", re.IGNORECASE)
 #: HRESULTs of Windows Update that are successes: a restart is required, already installed, not applicable any more.
 _NOT_APPLICABLE = 0x80240017
 _GOOD = frozenset({0x00240005, 0x00240006, _NOT_APPLICABLE})
-#: Another installation is in progress, or an operation of the agent is.
-_BUSY = frozenset({0x80240016, 0x80240009})
+#: Another installation is in progress, an operation of the agent is, or the work after a restart.
+_BUSY = frozenset({0x80240016, 0x80240009, 0x80242014})
 
 
 class ResultCode(IntEnum):
@@ -29,11 +33,16 @@ class ResultCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One update that a scan offers."""
+    """One update that a scan offers.
+
+    ``asks``: what it wants from a person, ``published``: the day on which it was last published, as far as the scan tells.
+    """
 
     update_id: str
     title: str = ""
     description: str = ""
+    asks: Asks = ""
+    published: date | None = None
 
     @property
     def kb(self) -> str | None:

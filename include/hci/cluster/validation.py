@@ -14,11 +14,13 @@ from include.hci.powershell.shell import Shell
 #: Both visit every node and take minutes.
 _CAU_TIMEOUT, _CLUSTER_TIMEOUT = timedelta(minutes=30), timedelta(hours=2)
 _FAILED = frozenset({"failed", "fail", "error", "warning", "noncompliant"})
+#: What the analyser says of a rule before it knows how that comes out (its library, CauCommon.ps1: Started, Succeeded, Failed).
+_BEGUN = "started"
 
 
 @dataclass(frozen=True, slots=True)
 class CauFinding:
-    """What Test-CauSetup says of one rule. ``state`` and ``severity`` are as they came: their values are not documented."""
+    """What Test-CauSetup says of one rule, which it calls by its number; ``state`` and ``severity`` are as they came."""
 
     rule: str
     title: str
@@ -30,6 +32,11 @@ class CauFinding:
     def is_failed(self) -> bool:
         """Whether the rule is broken: a machine failed it, or its state says so."""
         return bool(self.machines) or squeeze(self.state) in _FAILED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the rule was begun and no result of it was told."""
+        return squeeze(self.state) == _BEGUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +56,17 @@ class ClusterValidation:
 def test_cau_setup(shell: Shell, cluster: str) -> tuple[CauFinding, ...]:
     """Return the findings of CAU's best practices analyser, one per rule (Test-CauSetup).
 
-    The cmdlet reports a rule several times while it works; what it says last counts.
+    The cmdlet reports a rule several times while it works; what it says last counts. The sentence with which it ends
+    (windows-powershell-docs, Test-CauSetup) is no finding.
     """
     command = Command("Test-CauSetup", {"ClusterName": cluster})
-    items = shell.run(command, timeout=_CAU_TIMEOUT).require().objects()
+    output = shell.run(command, timeout=_CAU_TIMEOUT).require().output
     found: dict[str, CauFinding] = {}
-    for item in items:
-        if item.string("RuleId", "") or item.string("Title", ""):
+    for item in output:
+        if isinstance(item, PSObject):
             finding = _finding(item)
-            found[finding.rule or finding.title] = finding
+            if rule := finding.rule or finding.title:
+                found[rule] = finding
     return tuple(found.values())
 
 

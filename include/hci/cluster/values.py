@@ -58,18 +58,31 @@ DRAIN_STATES = MappingProxyType({0: "NotInitiated", 1: "InProgress", 2: "Complet
 GROUP_STATES = MappingProxyType(
     {-1: "Unknown", 0: "Online", 1: "Offline", 2: "Failed", 3: "PartialOnline", 4: "Pending"}
 )
+#: GroupType of the module FailoverClusters, version 2.0.0.0.
 GROUP_TYPES = MappingProxyType(
     {
         1: "Cluster",
         2: "AvailableStorage",
+        3: "Temporary",
+        4: "ClusterSharedVolume",
         5: "ClusterStoragePool",
         100: "FileServer",
+        102: "DhcpServer",
+        103: "Dtc",
+        104: "Msmq",
+        105: "Wins",
+        106: "StandAloneDfs",
         107: "GenericApplication",
         108: "GenericService",
         109: "GenericScript",
+        110: "IScsiNameService",
         111: "VirtualMachine",
-        114: "ScaleOutFileServer",
-        115: "VirtualMachineReplicaBroker",
+        112: "TsSessionBroker",
+        113: "IScsiTarget",
+        114: "ScaleoutFileServer",
+        115: "VMReplicaBroker",
+        116: "TaskScheduler",
+        122: "InfrastructureFileServer",
         9999: "Unknown",
     }
 )
@@ -116,6 +129,17 @@ OPERATIONAL = MappingProxyType(
         0xD006: "Stale Metadata",
         0xD007: "IO Error",
         0xD008: "Unrecognized Metadata",
+        # Not on the pages of the classes: what the Storage module's own types make of them since Windows Server 2016.
+        0xD015: "Removing From Pool",
+        0xD016: "In Maintenance Mode",
+        0xD017: "Updating Firmware",
+        0xD018: "Device Hardware Error",
+        0xD019: "Not Usable",
+        0xD01A: "Transient Error",
+        0xD01C: "Starting Maintenance Mode",
+        0xD01D: "Stopping Maintenance Mode",
+        0xD025: "Threshold Exceeded",
+        0xD026: "Abnormal Latency",
     }
 )
 #: PerceivedSeverity of StorageDiagnoseResult, the mildest first.

@@ -53,8 +53,9 @@ _SHARED_STORAGE = ("c:\\clusterstorage\\", "\\\\")
 class VirtualMachine:
     """One virtual machine on ``node``.
 
-    ``memory`` is what it has now, in bytes; ``operations`` what it is busy with. ``version`` is that of its configuration,
-    ``processor`` the share of its host's processors that it uses at this moment, in percent; None where the host does not say.
+    ``memory`` is what it has now, in bytes; ``is_dynamic``: Hyper-V takes some back where others need it (dynamic memory).
+    ``operations`` are what it is busy with. ``version`` is that of its configuration, ``processor`` the share of its host's
+    processors that it uses at this moment, in percent; None where the host does not say.
     """
 
     name: str
@@ -65,6 +66,7 @@ class VirtualMachine:
     operations: tuple[str, ...] = ()
     version: str = ""
     processor: int | None = None
+    is_dynamic: bool = False
 
     @property
     def uses_memory(self) -> bool:
@@ -105,6 +107,7 @@ def get_virtual_machines(shell: Shell, node: str) -> tuple[VirtualMachine, ...]:
             operations=tuple(named(text, VM_OPERATIONS) for text in item.strings("OperationalStatus", ())),
             version=item.string("Version", ""),
             processor=item.integer("CPUUsage", None),
+            is_dynamic=item.boolean("DynamicMemoryEnabled", False),
         )
         for item in shell.run(Command("Get-VM")).require().objects()
     )

@@ -42,7 +42,8 @@ def clustered_vms(resources: Iterable[ClusterResource]) -> tuple[ClusteredVm, ..
 def shut_down_vm(shell: Shell, name: str, patience: timedelta) -> None:
     """Let the guest of the virtual machine in the role ``name`` shut down, from the node that owns it (Stop-VM).
 
-    Without -Force, which would end programs that do not. Raises CommandFailed when it does not shut down, and
+    Without -Force, which would end programs that do not. Where the guest cannot be told, Stop-VM would ask whether to turn it
+    off; nobody can be asked in a session without a host, which is an error. Raises CommandFailed when it does not shut down, and
     ChangeDeadlineExceeded when that takes longer than ``patience``.
     """
     shell.run(_machine(name) | Command("Stop-VM"), timeout=patience).require()

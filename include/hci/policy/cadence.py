@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 from include.hci.policy.local_time import at, days, is_in_weeks, local_day, second_tuesday, zone
 from include.hci.policy.windows import blackout_at
-from include.hci.settings.calendar import Blackout
+from include.hci.settings.calendar import FIRST_YEAR, LAST_YEAR, Blackout
 from include.hci.settings.schedule import MAX_OFFSET, WEEKDAY_BITS, Schedule, parse_days
 
 #: How far ahead the next time is looked for.
@@ -175,11 +175,6 @@ def line_of_role(role: Mapping[str, str], timezone: str) -> Line | None:
         return None
 
 
-def merge(cadences: Sequence[Cadence], begin: datetime, end: datetime) -> tuple[datetime, ...]:
-    """Return the times of several schedules from ``begin`` until just before ``end``, each once."""
-    return tuple(sorted({moment for cadence in cadences for moment in cadence.between(begin, end)}))
-
-
 def _start(text: str, timezone: str) -> datetime:
     if not text.strip():
         return _UNSET_START
@@ -187,6 +182,11 @@ def _start(text: str, timezone: str) -> datetime:
         parsed = datetime.fromisoformat(text.strip())
     except ValueError:
         parsed = datetime.strptime(text.strip(), "%m/%d/%Y %I:%M:%S %p")
+    if parsed.year > LAST_YEAR:
+        raise ValueError(f"{text} is no time at which a schedule begins.")
+    if parsed.year < FIRST_YEAR:
+        # .NET's DateTime without a value is the first of January of the year 1.
+        return datetime.combine(_UNSET_START.date(), parsed.time())
     return parsed.astimezone(zone(timezone)).replace(tzinfo=None) if parsed.tzinfo else parsed
 
 

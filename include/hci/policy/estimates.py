@@ -82,35 +82,6 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     return sum(estimates, Estimate(timedelta(0), timedelta(0), timedelta(0)))
 
 
-def estimate_step(step: str, seen: Sequence[timedelta] = ()) -> timedelta:
-    """Return how long ``step`` of one node takes: the longer half of what was ``seen`` (oldest first), else a first guess.
-
-    The upper quartile and not the mean, because a window that closes too early costs more than one that stays open too long.
-    """
-    recent = sorted(seen[-_REMEMBERED:])
-    if not recent:
-        return FIRST_GUESS.get(step, timedelta(0))
-    return recent[(3 * (len(recent) - 1) + 3) // 4]
-
-
-def estimate_node(seen: Mapping[str, Sequence[timedelta]] | None = None) -> timedelta:
-    """Return how long one node takes from its drain to the end of the resync."""
-    known = seen or {}
-    return sum((estimate_step(step, known.get(step, ())) for step in FIRST_GUESS), timedelta(0))
-
-
-def estimate_run(nodes: int, seen: Mapping[str, Sequence[timedelta]] | None = None) -> timedelta:
-    """Return how long ``nodes`` nodes take one after the other."""
-    return nodes * estimate_node(seen)
-
-
 def _percentile(ordered: Sequence[timedelta], percent: int) -> timedelta:
     """Return the smallest of ``ordered`` that ``percent`` of them do not exceed (nearest rank)."""
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
-
-
-def time_left(done: float, total: float, per_second: float | None) -> timedelta | None:
-    """Return the time to go from ``done`` to ``total`` at ``per_second``, or None when it does not move."""
-    if not per_second or per_second <= 0:
-        return None
-    return timedelta(seconds=max(0.0, total - done) / per_second)

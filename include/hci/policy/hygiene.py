@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from include.hci.cluster.cau import NAMESPACE
+from include.hci.powershell.quoting import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _remote_access(then: NodeSnapshot, now: NodeSnapshot, changes: RunChanges) -
                 Remainder(
                     name,
                     f"{service} on {name} starts {start}, it was {was_start}",
-                    f"Set-Service -Name {_quoted(service)} -StartupType {was_start}",
+                    f"Set-Service -Name {quoted(service)} -StartupType {was_start}",
                     _has(changes.services, f"{name}/{service}"),
                 )
             )
@@ -150,7 +151,7 @@ def _remote_access(then: NodeSnapshot, now: NodeSnapshot, changes: RunChanges) -
                 Remainder(
                     name,
                     f"the firewall rules {group!r} on {name} are {'enabled' if enabled else 'disabled'}",
-                    f"{verb}-NetFirewallRule -DisplayGroup {_quoted(group)}",
+                    f"{verb}-NetFirewallRule -DisplayGroup {quoted(group)}",
                     _has(changes.firewall, f"{name}/{group}"),
                 )
             )
@@ -162,20 +163,15 @@ def _added(then: NodeSnapshot, now: NodeSnapshot, changes: RunChanges) -> list[R
     if then.tasks is not None and now.tasks is not None:
         for task in sorted(set(now.tasks) - set(then.tasks)):
             said = f"the scheduled task {task} is on {now.name}"
-            command = f"Unregister-ScheduledTask -TaskName {_quoted(task)} -Confirm:$false"
+            command = f"Unregister-ScheduledTask -TaskName {quoted(task)} -Confirm:$false"
             found.append(Remainder(now.name, said, command, _has(changes.tasks, f"{now.name}/{task}")))
     if then.endpoints is not None and now.endpoints is not None:
         for endpoint in sorted(set(now.endpoints) - set(then.endpoints)):
             said = f"the session configuration {endpoint} is on {now.name}"
-            command = f"Unregister-PSSessionConfiguration -Name {_quoted(endpoint)} -Force"
+            command = f"Unregister-PSSessionConfiguration -Name {quoted(endpoint)} -Force"
             found.append(Remainder(now.name, said, command, _has(changes.endpoints, f"{now.name}/{endpoint}")))
     return found
 
 
 def _has(names: Collection[str], name: str) -> bool:
     return name.lower() in {each.lower() for each in names}
-
-
-def _quoted(text: str) -> str:
-    """Return ``text`` as a person has to type it."""
-    return "'" + text.replace("'", "''") + "'"

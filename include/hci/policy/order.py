@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from include.hci.cluster.nodes import ClusterGroup, ClusterResource
 
-#: Groups that every cluster has and that are no clustered roles.
-CORE_GROUPS = frozenset({"Cluster", "AvailableStorage"})
+#: Groups that the cluster has for itself and that are no clustered roles: the pool of Storage Spaces Direct is in one of its own
+#: (win32, CLUSGROUP_TYPE).
+CORE_GROUPS = frozenset({"Cluster", "AvailableStorage", "Temporary", "ClusterSharedVolume", "ClusterStoragePool"})
 _CAU_RESOURCE = "clusterawareupdatingresource"
 
 

@@ -22,7 +22,7 @@ class Outlook:
 
     ``phases`` are of one node, ``run`` of all nodes that have work. ``ends`` are the earliest, expected and latest end when it
     begins at the time asked about; ``closes`` is when the present window ends, None: never. ``nodes_in_window`` is how many nodes
-    are begun before that when each takes what is expected.
+    are begun before that, and before stop_after, when each takes what is expected.
     """
 
     phases: Mapping[str, Estimate]
@@ -40,30 +40,43 @@ def make_outlook(
     seen: History | None = None,
     windows: Sequence[MaintenanceWindow] = (),
     blackouts: Sequence[Blackout] = (),
+    stop_at: datetime | None = None,
 ) -> Outlook:
-    """Return the outlook of ``plan`` when it begins at ``now``; ``seen`` are past durations per phase, oldest first."""
+    """Return the outlook of ``plan`` when it begins at ``now``; ``seen`` are past durations per phase, oldest first.
+
+    From ``stop_at`` on (stop_after) no node is begun any more.
+    """
     phases = {step: estimate_range(step, (seen or {}).get(step, ())) for step in FIRST_GUESS}
     node = estimate_node_range(seen)
     working = [each for each in plan.nodes if each.has_work]
     run = node.times(len(working))
     ends = (now + run.low, now + run.expected, now + run.high)
-    answer = may_begin(now, windows, blackouts, node.high)
+    answer = may_begin(now, windows, blackouts, node.high, stop_at=stop_at)
     fitting = _fitting(now, answer.closes, node, len(working)) if answer.allowed else 0
+    in_time = _fitting(now, stop_at, node, len(working), whole=False) if answer.allowed else 0
     risks = (
         *_window_risks(answer.allowed, answer.why, fitting, len(working), ends, answer.closes),
+        *_stop_risks(in_time, fitting, len(working), stop_at),
         *_risks(plan, node),
     )
-    return Outlook(phases, node, run, ends, answer.closes, fitting, risks)
+    return Outlook(phases, node, run, ends, answer.closes, min(fitting, in_time), risks)
 
 
-def _fitting(now: datetime, closes: datetime | None, node: Estimate, count: int) -> int:
-    """Return how many nodes are begun: each one only while its high end fits, each taking what is expected."""
-    if closes is None:
+def _fitting(now: datetime, end: datetime | None, node: Estimate, count: int, *, whole: bool = True) -> int:
+    """Return how many nodes are begun before ``end``, each taking what is expected; ``whole``: its high end has to fit, too."""
+    if end is None:
         return count
+    last = end - node.high if whole else end - timedelta(microseconds=1)
     begun, at = 0, now
-    while begun < count and at + node.high <= closes:
+    while begun < count and at <= last:
         begun, at = begun + 1, at + node.expected
     return begun
+
+
+def _stop_risks(in_time: int, fitting: int, count: int, stop_at: datetime | None) -> list[str]:
+    if stop_at is None or in_time >= min(fitting, count):
+        return []
+    return [f"Only {in_time} of {count} nodes are begun before {show_moment(stop_at)} (stop_after); the others wait."]
 
 
 def _window_risks(

@@ -42,13 +42,18 @@ PATIENCE = frozenset(
 )
 
 
+#: Definitions of Microsoft Defender Antivirus, which also fetches them by itself: that they are there already means nothing.
+_DEFINITIONS = "KB2267602"
+
+
 @dataclass(frozen=True, slots=True)
 class NowFacts:
     """The cluster as it is now, beside a plan.
 
     ``builds``, ``offered`` (update ids) and ``selected`` (those of them that the run's rules pick now) go by the node's name; a
     node that was not asked again is left out. ``done`` are the nodes that this run has finished with: what differs there is its
-    own work. ``options`` are those of the run, empty where they cannot have changed.
+    own work. ``options`` are those of the run, empty where they cannot have changed. ``articles``: the article numbers of what is
+    offered, by update id, where they are known.
     """
 
     nodes: tuple[ClusterNode, ...]
@@ -57,6 +62,7 @@ class NowFacts:
     selected: Mapping[str, Collection[str]] = field(default_factory=dict)
     done: Collection[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    articles: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_hash(plan: Plan, options: Mapping[str, Any]) -> str:
@@ -92,8 +98,18 @@ def differences(plan: Plan, now: NowFacts, options: Mapping[str, Any] | None = N
             found.append(f"{node.name} has build {build}, the plan found {node.build}")
         offered = _of(now.offered, node.name)
         if offered is not None:
-            found += _updates(node, offered, _of(now.selected, node.name) or ())
+            found += _updates(node, offered, _of(now.selected, node.name), now.articles)
     return (*found, *_options(options, now.options))
+
+
+def changed_options(plan: Plan, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which of the options that matter are others now than those ``plan`` was made with, as sentences.
+
+    An option that only one side knows came or went with another version of this program, which nobody has decided.
+    """
+    both = plan.options.keys() & options.keys()
+    then, now = ({name: given[name] for name in both} for given in (plan.options, options))
+    return tuple(_options(then, now))
 
 
 def short_hash(full: str) -> str:
@@ -123,17 +139,29 @@ def _membership(plan: Plan, now: NowFacts) -> list[str]:
     ]
 
 
-def _updates(node: PlannedNode, offered: Collection[str], selected: Collection[str]) -> list[str]:
+def _updates(
+    node: PlannedNode, offered: Collection[str], selected: Collection[str] | None, articles: Mapping[str, str]
+) -> list[str]:
     planned = {update.update_id.lower(): update.label for update in node.updates}
     left_out = {key.lower(): why for key, why in node.excluded.items()}
-    known = planned.keys() | left_out.keys()
     here = {key.lower() for key in offered}
+    chosen = here if selected is None else {key.lower() for key in selected}
+    # What the run's rules leave out now as well changes nothing.
+    new = {key for key in here & chosen if key not in planned and key not in left_out}
+    gone = planned.keys() - here
+    # Defender's definitions come several times a day, each time as another update of one and the same article.
+    numbers = {key.lower(): article for key, article in articles.items()}
+    then = {update.update_id.lower(): update.kb for update in node.updates}
+    again = {number for number in (then[key] for key in gone) if number} & {numbers.get(key) for key in new}
+    gone = {key for key in gone if then[key] not in again and then[key] != _DEFINITIONS}
+    new = {key for key in new if numbers.get(key) not in again}
     found = []
-    if gone := [planned[key] for key in sorted(planned.keys() - here)]:
-        found.append(f"{node.name} is no longer offered {', '.join(gone)}")
-    if new := sorted(here - known):
-        found.append(f"{node.name} is offered what the plan does not know: {', '.join(new)}")
-    if picked := sorted({key.lower() for key in selected} & left_out.keys() - planned.keys()):
+    if gone:
+        found.append(f"{node.name} is no longer offered {', '.join(planned[key] for key in sorted(gone))}")
+    if new:
+        named = ", ".join(numbers.get(key, key) for key in sorted(new))
+        found.append(f"{node.name} is offered what the plan does not know: {named}")
+    if picked := sorted(({key.lower() for key in selected or ()} & left_out.keys()) - planned.keys()):
         named = ", ".join(left_out[key] for key in picked)
         found.append(f"{node.name} would get now what the plan leaves out ({named})")
     return found

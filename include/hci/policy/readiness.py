@@ -48,7 +48,7 @@ def check_readiness(facts: ReadinessFacts, rules: ReadinessRules) -> tuple[Check
         *check_nodes(facts, rules),
         check_privileges(facts),
         *check_storage(facts),
-        *check_roles(facts),
+        *check_roles(facts, rules.local_vms),
         check_memory(facts),
         *check_software(facts),
         *check_vendor_tests(facts, rules.uses_cau),

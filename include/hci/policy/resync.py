@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from include.hci.cluster.storage import StorageJob
 from include.hci.policy.progress import Progress
 
+#: As long as a resync may be waited for at most (resync_timeout_minutes); one that would take longer does not move any more.
+LONGEST_LEFT = timedelta(days=7)
+
 
 @dataclass(frozen=True, slots=True)
 class Movement:
@@ -77,6 +80,9 @@ def resync_progress(jobs: Sequence[StorageJob], movement: Movement | None = None
     total = sum(job.total for job in jobs)
     done = sum(min(job.processed, job.total) for job in jobs)
     rate = movement.rate or None if movement else None
+    # Smoothed, a rate halves with every reading that finds no movement and never is nothing: what it promises then is no time.
+    if rate is not None and total - done > rate * LONGEST_LEFT.total_seconds():
+        rate = None
     left = timedelta(seconds=(total - done) / rate) if rate and total else None
     subject = f"resync of {_list(names)}"
     return Progress(subject, float(done), float(total), "bytes", rate, left) if total else Progress(subject)

@@ -13,8 +13,10 @@ from include.hci.policy.cadence import HORIZON, cadence_of
 from include.hci.policy.local_time import zone
 from include.hci.policy.windows import may_begin
 from include.hci.settings import ClusterSettings
+from include.hci.settings.profile import not_supported
 
 _STRIDE = timedelta(days=92)
+NO_SCHEDULE = "it has no schedule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,16 @@ class Upcoming:
     at: datetime
     begins: bool = True
     remark: str = ""
+
+
+def without_runs(cluster: ClusterSettings) -> str:
+    """Return why this Airflow begins no run of ``cluster`` by itself; empty: it does, at the times of the schedule."""
+    if cluster.schedule is None:
+        return NO_SCHEDULE
+    if cluster.schedule.run_by == "cau":
+        return "its schedule is left to CAU's self-updating role"
+    refused = ", ".join(not_supported(cluster.options))
+    return f"it has no rolling update, which does not act on {refused} of its profile" if refused else ""
 
 
 def upcoming(cluster: ClusterSettings, after: datetime, count: int) -> tuple[Upcoming, ...]:

@@ -1,7 +1,8 @@
 """Which updates a run installs: rules over what the scans show, and for every update the reason why it is in or out.
 
 A scan of CAU's provider gives an update's id, title and description, no category and no date (MSFT_CAU_ScanUpdateInfo). So
-categories are found by further scans with ``CategoryIDs contains``, and an age is that of our own first sight of the update.
+categories are found by further scans with ``CategoryIDs contains``, and an age is that of our own first sight of the update; a
+scan through a task tells when it was published as well.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 from uuid import UUID
 
 from include.hci.cluster.updates import Update
-from include.hci.policy.selection import FEATURE_REASON, ExcludedUpdate, Selection, with_conditions, without_updates
+from include.hci.policy.selection import FEATURE_REASON, ExcludedUpdate, Selection, only_updates, with_conditions
 from include.hci.settings.selection import UpdateSelection
 
 #: Classifications of updates (previous-versions, WSUS classification GUIDs).
@@ -40,8 +41,8 @@ CATEGORIES: Mapping[str, UUID] = MappingProxyType(
 class Offer:
     """What the scans of a node gave: ``updates``, those of them that are feature updates, and ids per category scanned for.
 
-    ``first_seen`` maps update ids to the day on which any cluster of ours was first offered them, ``superseded`` ids to the
-    title of what replaces them.
+    ``first_seen`` maps update ids to the day on which the cluster was first offered them, ``superseded`` ids to the title of
+    what replaces them.
     """
 
     updates: tuple[Update, ...]
@@ -113,11 +114,11 @@ def select_by_rules(criteria: str, offer: Offer, rules: UpdateSelection, today: 
     """
     verdicts = judge_updates(offer, rules, today)
     out = tuple(verdict for verdict in verdicts if not verdict.accepted)
-    barred = {verdict.update.update_id for verdict in out} | set(offer.feature_ids)
+    accepted = tuple(verdict.update for verdict in verdicts if verdict.accepted)
     return Selection(
-        updates=tuple(verdict.update for verdict in verdicts if verdict.accepted),
+        updates=accepted,
         excluded=tuple(ExcludedUpdate(verdict.update, verdict.why, verdict.is_superseded) for verdict in out),
-        criteria=without_updates(criteria, barred),
+        criteria=only_updates(criteria, (update.update_id for update in accepted)),
         reasons={verdict.update.update_id: verdict.why for verdict in verdicts if verdict.accepted},
     )
 
@@ -125,8 +126,10 @@ def select_by_rules(criteria: str, offer: Offer, rules: UpdateSelection, today: 
 def _judge(update: Update, offer: Offer, rules: UpdateSelection, today: date, features: set[str]) -> Verdict:
     key = update.update_id.lower()
     # The category is the proof; the title is a second net, for a source that does not tell categories.
-    if key in features or _FEATURE_TITLE.match(update.title):
+    if key in features or _FEATURE_TITLE.match(update.title) or _VERSION_TITLE.fullmatch(update.title):
         return Verdict(update, False, FEATURE_REASON)
+    if update.asks:
+        return Verdict(update, False, _ASKS[update.asks])
     if reason := _rejected(update, offer, rules):
         return Verdict(update, False, reason)
     superseded = {name.lower(): title for name, title in offer.superseded.items()}
@@ -167,16 +170,19 @@ def _accepted(update: Update, offer: Offer, rules: UpdateSelection) -> str | Non
 def _old_enough(update: Update, offer: Offer, rules: UpdateSelection, today: date, why: str) -> Verdict:
     if rules.minimum_age_days <= 0:
         return Verdict(update, True, why)
-    seen = {key.lower(): day for key, day in offer.first_seen.items()}.get(update.update_id.lower())
-    # The date of publication cannot be read over CAU's provider, so an update may be older than it seems, never younger.
-    if seen is None:
-        return Verdict(
-            update, False, f"it was never seen before today, and has to be {rules.minimum_age_days} days old"
-        )
-    age = (today - seen).days
-    said = f"first seen on {seen.isoformat()}, {age} days ago (when it was published is not known)"
+    seen = {key.lower(): day for key, day in offer.first_seen.items()}.get(update.update_id.lower(), today)
+    # CAU's provider tells no date of publication, so an update may be older than it seems, never younger.
+    since = seen if update.published is None else min(seen, update.published)
+    age = (today - since).days
+    if since == update.published:
+        said = f"published on {since.isoformat()}, {age} days ago"
+    else:
+        unknown = " (when it was published is not known)" if update.published is None else ""
+        said = f"first seen on {since.isoformat()}, {age} days ago{unknown}"
     if age < rules.minimum_age_days:
-        return Verdict(update, False, f"{said}: it has to be {rules.minimum_age_days} days old")
+        ripe = (since + timedelta(days=rules.minimum_age_days)).isoformat()
+        due = f"it has to be {rules.minimum_age_days} days old, which it is on {ripe} if it is still offered then"
+        return Verdict(update, False, f"{said}: {due}")
     return Verdict(update, True, f"{why}; {said}")
 
 
@@ -189,6 +195,17 @@ def _upper(kbs: Iterable[str]) -> set[str]:
 
 
 _FEATURE_TITLE = re.compile(r"\s*(feature update to|upgrade to) ", re.IGNORECASE)
+#: A title that is nothing but the name of a Windows: so was Windows Server 2025 offered to servers of 2019 and 2022.
+_VERSION_TITLE = re.compile(
+    r"\s*(microsoft )?(windows server|windows|azure stack hci|azure local|(microsoft )?server operating system)"
+    r",?( version)? \d\w*( r2)?(,? version \w+)?(,? x64)?( \(KB\d+\))?\s*",
+    re.IGNORECASE,
+)
+#: Nobody is there to be asked (windowsserverdocs, cluster-aware-updating-faq: CAU leaves such updates out as well).
+_ASKS = {
+    "licence-terms": "its licence terms are not accepted on the node, and no run accepts them for anybody",
+    "user-input": "its installer may ask for input, and nobody is there to answer",
+}
 _CUMULATIVE = re.compile(r"\b(cumulative|rollup|servicing stack)\b", re.IGNORECASE)
 _MONTH = re.compile(r"\d{4}-\d{2} ")
 _NUMBERS = re.compile(r"^\d{4}-\d{2} |\(?KB\d{6,8}\)?|\([\d.]+\)|\bPreview of\b|\bPreview\b|\s+", re.IGNORECASE)

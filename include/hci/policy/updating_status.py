@@ -13,7 +13,7 @@ from include.hci.cluster.nodes import ClusterNode
 from include.hci.cluster.rollout import ADMIN_CENTER_TASK, ScheduledTask
 from include.hci.cluster.values import DrainStatus, NodeState
 from include.hci.policy.local_time import show_moment
-from include.hci.policy.upcoming import Upcoming
+from include.hci.policy.upcoming import NO_SCHEDULE, Upcoming
 from include.hci.policy.updating_status_next import Next, next_times
 
 #: ``blocked``: nobody works, but something stands there that keeps updating runs out.
@@ -50,7 +50,8 @@ class StatusFacts:
     """What was read. None is what could not be read; ``unread`` says why, in sentences.
 
     ``role`` are the parameters of CAU's self-updating role (empty: there is none), ``own`` the runs that this Airflow knows as
-    open, ``own_next`` the next time of its timetable, ``timezone`` the one in which the cluster's times are meant.
+    open, ``own_next`` the next time of its timetable (``own_none``: why there is none), ``timezone`` the one in which the times
+    of the cluster are meant.
     """
 
     cluster: str
@@ -63,6 +64,7 @@ class StatusFacts:
     tasks: Mapping[str, tuple[ScheduledTask, ...]] = field(default_factory=dict)
     own: tuple[OwnRun, ...] = ()
     own_next: Upcoming | None = None
+    own_none: str = NO_SCHEDULE
     timezone: str = "UTC"
     unread: tuple[str, ...] = ()
 
@@ -156,7 +158,7 @@ def updating_status(facts: StatusFacts, now: datetime) -> UpdatingStatus:
         headline=_headline(facts, state, updaters),
         updaters=updaters,
         out=_out(facts),
-        coming=next_times(facts.own_next, facts.role, facts.role_online, facts.timezone, now),
+        coming=next_times(facts.own_next, facts.role, facts.role_online, facts.timezone, now, facts.own_none),
         unread=facts.unread,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from include.hci.policy.cadence import Cadence, line_of_role
 from include.hci.policy.local_time import show_moment
-from include.hci.policy.upcoming import Upcoming
+from include.hci.policy.upcoming import NO_SCHEDULE, Upcoming
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,19 @@ class Next:
 
 
 def next_times(
-    own: Upcoming | None, role: Mapping[str, str] | None, role_online: bool | None, timezone: str, now: datetime
+    own: Upcoming | None,
+    role: Mapping[str, str] | None,
+    role_online: bool | None,
+    timezone: str,
+    now: datetime,
+    own_none: str = NO_SCHEDULE,
 ) -> tuple[Next, ...]:
     """Return what both sides have scheduled after ``now``, earliest first.
 
     ``role`` are the parameters of CAU's role (empty: no role, None: not known); its times are meant in the servers' own time
-    zone, for which ``timezone`` is taken.
+    zone, for which ``timezone`` is taken. ``own_none`` is why this Airflow has nothing scheduled.
     """
-    found = [Next("this Airflow", own.at if own else None, timezone, own.remark if own else "it has no schedule")]
+    found = [Next("this Airflow", own.at if own else None, timezone, own.remark if own else own_none)]
     if role:
         found.append(_of_role(role, role_online, timezone, now))
     return tuple(sorted(found, key=lambda one: (one.at is None, one.at.timestamp() if one.at else 0.0)))

@@ -1,4 +1,4 @@
-"""Whether another node may be begun now: windows, blackouts, the time that is left, and the failure budget, all of them."""
+"""Whether another node may be begun now, by the calendar: windows, blackouts, stop_after, and the time that is left."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from include.hci.policy.budget import Budget
 from include.hci.policy.local_time import DAY, at, days, instant, is_in_weeks, local_day, show_moment
 from include.hci.policy.progress import show_duration
 from include.hci.settings.calendar import LONGEST_WINDOW, WEEKDAYS, Blackout, MaintenanceWindow
@@ -28,22 +27,26 @@ class Opening:
 class GateAnswer:
     """Whether another node may be begun, and why (not).
 
-    ``next_opening`` is when the calendar allows it again; None when it does now, never does within a year, or when something
-    else than the calendar forbids it. ``closes`` is when the present opening ends, a blackout's beginning included; None: never.
+    ``next_opening`` is when the calendar allows it again; None when it does now, never does (``never``: not within ``HORIZON``),
+    or when something else than the calendar forbids it. ``closes`` is when the present opening ends, a blackout's beginning
+    included; None: never.
     """
 
     allowed: bool
     why: str
     next_opening: datetime | None = None
     closes: datetime | None = None
+    never: bool = False
 
 
 def openings(window: MaintenanceWindow, begin: datetime, end: datetime) -> Iterator[Opening]:
     """Give the openings of ``window`` that lie in the time from ``begin`` to ``end``, in part or as a whole, in order.
 
-    The duration is elapsed time: a window of six hours is open for six hours in the night in which clocks change, too.
+    Hours are elapsed time: a window of six hours is open for six hours in the night in which clocks change, too. Whole days end
+    at the same time of day (RFC 5545, 3.3.6), so that windows of a day on every day leave no gap in the longest one.
     """
     where = window.timezone
+    whole, rest = divmod(window.duration, DAY)
     first = local_day(begin - window.duration, where) - DAY
     for day in days(first, local_day(end, where) + DAY):
         if WEEKDAYS[day.weekday()] not in window.days_of_week:
@@ -51,8 +54,9 @@ def openings(window: MaintenanceWindow, begin: datetime, end: datetime) -> Itera
         if window.weeks_of_month and not is_in_weeks(day, window.weeks_of_month):
             continue
         opens = at(day, window.opens, where)
-        if opens < end and opens + window.duration > begin:
-            yield Opening(opens, opens + window.duration, window)
+        closes = at(day + whole * DAY, window.opens, where) + rest
+        if opens < end and closes > begin:
+            yield Opening(opens, closes, window)
 
 
 def blackout_span(blackout: Blackout) -> tuple[datetime, datetime]:
@@ -72,23 +76,21 @@ def may_begin(
     windows: Sequence[MaintenanceWindow],
     blackouts: Sequence[Blackout],
     estimate: timedelta,
-    budget: Budget | None = None,
     stop_at: datetime | None = None,
     what: str = "a node takes",
 ) -> GateAnswer:
     """Return whether one more node may be begun at ``now``, or something else: then ``what`` takes the ``estimate`` in words.
 
     ``estimate`` is the longest that a node probably takes; it has to fit before the window closes or a blackout begins.
-    ``budget`` is the failure budget with the nodes that are broken already. From ``stop_at`` on (stop_after) nothing is begun.
-    Without windows every time is open.
+    From ``stop_at`` on (stop_after) nothing is begun. Without windows every time is open.
     """
-    if budget is not None and not budget.allows:
-        return GateAnswer(False, budget.why)
     if stop_at is not None and now >= stop_at:
         return GateAnswer(False, f"the run was to stop at {show_moment(stop_at)} (stop_after)")
     reason, closes = _calendar_reason(now, windows, blackouts, estimate, what)
     if reason:
-        return GateAnswer(False, reason, next_opening(now, windows, blackouts, estimate), closes)
+        opening = next_opening(now, windows, blackouts, estimate)
+        said = _said_of(opening, estimate, windows, what)
+        return GateAnswer(False, f"{reason}; {said}", opening, closes, never=opening is None)
     if closes is None:
         return GateAnswer(True, "no window is configured, so it is always open")
     left = f"{show_duration(closes - now)} are left, {what} up to {show_duration(estimate)}"
@@ -105,6 +107,16 @@ def next_opening(
         if now <= moment < now + HORIZON and not _calendar_reason(moment, windows, blackouts, estimate)[0]:
             return moment
     return None
+
+
+def _said_of(opening: datetime | None, estimate: timedelta, windows: Sequence[MaintenanceWindow], what: str) -> str:
+    """Return when there is room again, in words."""
+    if opening is None and not estimate:
+        return f"for {HORIZON.days} days it is not open at any time"
+    if opening is None:
+        return f"for {HORIZON.days} days it is not open for so long at any time, {what} up to {show_duration(estimate)}"
+    enough = " for long enough" if estimate else ""
+    return f"it is open{enough} next from {show_moment(opening, windows[0].timezone if windows else 'UTC')} on"
 
 
 def _calendar_reason(

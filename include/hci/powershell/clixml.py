@@ -6,7 +6,7 @@ import base64
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -26,7 +26,7 @@ def read_clixml(xml: str, *, source: str = "", node: str = "") -> Answer:
     try:
         element = ET.fromstring(xml)  # noqa: S314
         return _Reader(source, node).read(element)
-    except (ET.ParseError, KeyError, TypeError, InvalidOperation, RecursionError) as error:
+    except (ET.ParseError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"this is not CLIXML: {error}") from error
 
 
@@ -36,8 +36,12 @@ def decode_text(text: str | None) -> str:
         return ""
     if "_x" not in text and "_X" not in text:
         return text
-    plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-    return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _paired(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), text))
+
+
+def _paired(text: str) -> str:
+    """Return ``text`` with pairs of surrogates as one character; half a pair cannot be written down anywhere."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _moment(text: str) -> Answer:
@@ -55,7 +59,7 @@ _SCALARS: Final[Mapping[str, Callable[[str], Answer]]] = {
     "XD": decode_text,
     "SBK": decode_text,
     "Version": str,
-    "C": lambda text: chr(int(text)),
+    "C": lambda text: _paired(chr(int(text))),
     "B": lambda text: text.strip().lower() == "true",
     "DT": _moment,
     "TS": _duration,

@@ -150,7 +150,11 @@ def _check(value: object, where: str, *, top: bool = False) -> None:
     elif isinstance(value, int) and not isinstance(value, bool | SizedInteger):
         if not -(2**63) <= value < 2**63:
             raise TypeError(f"{where}: {value} needs more than 64 bits; use UInt64 for large unsigned numbers.")
-    elif isinstance(value, str | bool | int | float | bytes | timedelta | UUID | Secret):
+    elif isinstance(value, str | Secret):
+        text = value.reveal() if isinstance(value, Secret) else value
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise TypeError(f"{where}: a text with half a character (a lone surrogate) cannot be sent.")
+    elif isinstance(value, bool | int | float | bytes | timedelta | UUID):
         return
     elif isinstance(value, Mapping):
         for key, item in value.items():

@@ -87,6 +87,8 @@ class ConnectionSettings:
                 found.append("auth 'certificate' needs certificate_pem and certificate_key_pem")
         elif self.auth in ("basic", "credssp") and not (self.user and self.password):
             found.append(f"auth {self.auth!r} needs a login and a password")
+        elif self.auth == "basic" and self.user and self.password and not _is_latin(self.user + self.password.reveal()):
+            found.append("auth 'basic' cannot carry every character of its login and password; use another auth")
         if not self.ssl and self.encryption != "never" and self.auth not in ENCRYPTING:
             found.append(
                 f"auth {self.auth!r} over plain HTTP would send everything in the clear; use HTTPS, another auth, or spell"
@@ -136,6 +138,12 @@ class ConnectionSettings:
         they are in connections written as a URI. Raises InvalidConnection, naming the key and the nearest known one.
         """
         address = (host or "").strip().removeprefix("[").removesuffix("]")
+        if "@" in address:
+            raise InvalidConnection(
+                name or "?",
+                "its host is not a name or an address (it is not shown, there may be a password in it); the user and the password"
+                " have fields of their own",
+            )
         found = read_extras(name or address or "?", extra)
         extra_port = found.pop("port", None)
         if extra_port is not None and port and port != extra_port:
@@ -203,6 +211,11 @@ def secrets_of(settings: ConnectionSettings) -> tuple[str, ...]:
     if proxy and proxy.password:
         found += [proxy.password, unquote(proxy.password)]
     return tuple(dict.fromkeys(text for text in found if text))
+
+
+def _is_latin(text: str) -> bool:
+    # What requests encodes a login in.
+    return all(ord(letter) < 256 for letter in text)
 
 
 def _split_proxy(proxy: Secret) -> SplitResult | None:

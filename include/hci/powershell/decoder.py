@@ -19,7 +19,7 @@ from pypsrp.messages import (
     VerboseRecord,
     WarningRecord,
 )
-from pypsrp.powershell import RunspacePool
+from pypsrp.powershell import Fragment, RunspacePool
 from pypsrp.serializer import Serializer
 
 from include.hci.powershell.clixml import read_clixml
@@ -73,11 +73,55 @@ class OutputSerializer(Serializer):
         return value
 
 
+class Sequence:
+    """The order in which a session sends: its messages are numbered, and so are the fragments of each (MS-PSRP 2.2.4)."""
+
+    def __init__(self) -> None:
+        self._next: tuple[int, int] | None = (1, 0)
+
+    def follows(self, data: bytes) -> bool:
+        """Take what was received; return whether nothing is missing before it or in it."""
+        is_whole = True
+        while data:
+            fragment, data = Fragment.unpack(data)
+            number, part = fragment.object_id, fragment.fragment_id
+            is_whole = is_whole and self._next == (number, part)
+            self._next = (number + 1, 0) if fragment.end else (number, part + 1)
+        return is_whole
+
+    def lose_track(self) -> None:
+        """Expect nothing certain any more: what was sent last was not waited for."""
+        self._next = None
+
+
 class OutputRunspacePool(RunspacePool):
-    """pypsrp's session with an ``OutputSerializer``."""
+    """pypsrp's session with an ``OutputSerializer``, which notices when a part of an answer is missing.
+
+    A Receive whose answer was lost with its connection is sent again, but Windows keeps no answer for a client that names no
+    OperationID, as pypsrp does not (MS-WSMV 3.1.4.1.39): what was in it is gone, and everything after it would look complete.
+    ``lost`` says so of what was received since ``begin_answer``.
+    """
 
     def __init__(self, connection: Any, node: str, **options: Any) -> None:
         super().__init__(connection, **options)
         self.serializer = OutputSerializer(node)
         self._serializer = self.serializer
         self._fragmenter.serializer = self.serializer
+        self.sequence = Sequence()
+        self.lost = False
+        self._mends_before = self._mends
+
+    @property
+    def _mends(self) -> int:
+        return int(getattr(self.connection.transport, "mends", 0))
+
+    def begin_answer(self) -> None:
+        """Forget what happened to the connection before: another pipeline begins."""
+        self.lost = False
+        self._mends_before = self._mends
+
+    def _parse_responses(self, responses: bytes, pipeline: Any = None) -> list[tuple[int, Any]]:
+        if not self.sequence.follows(responses) and self._mends != self._mends_before:
+            self.lost = True
+        found: list[tuple[int, Any]] = super()._parse_responses(responses, pipeline)
+        return found

@@ -23,11 +23,11 @@ from pypsrp.wsman import NAMESPACES, SelectorSet
 from include.hci.powershell.command import Command, Pipeline, as_pipeline
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.powershell.decoder import OutputRunspacePool
-from include.hci.powershell.errors import command_failed
-from include.hci.powershell.faults import SHELL_GONE, Phase, decoding, judge
+from include.hci.powershell.errors import OutcomeUnknown, command_failed
+from include.hci.powershell.faults import SHELL_GONE, Phase, PipelineStopped, decoding, judge, lets_nobody_in
 from include.hci.powershell.outgoing import build
 from include.hci.powershell.policy import RetryPolicy
-from include.hci.powershell.psrp import FAREWELL, Connect, Transport, connect_with
+from include.hci.powershell.psrp import FAREWELL, Connect, Transport, connect_with, incomplete, take_back
 from include.hci.powershell.streams import StreamReader
 
 logger = logging.getLogger(__name__)
@@ -82,13 +82,17 @@ def leave_running(
     try:
         with decoding():
             pool.open()
+        if pool.lost:
+            raise incomplete()
         if wanted.has_secret:
-            pool.exchange_keys()
+            with decoding():
+                pool.exchange_keys()
         shell = build(pool, wanted)
         reader = StreamReader(settings.node, wanted.describe(), logger)
         pool.serializer.source = wanted.commands[-1].name
         phase = Phase.ORDERING
-        shell.begin_invoke()
+        with decoding():
+            shell.begin_invoke()
         phase = Phase.RUNNING
         until = time.monotonic() + settle.total_seconds()
         while shell.state == PSInvocationState.RUNNING and time.monotonic() < until:
@@ -99,11 +103,17 @@ def leave_running(
             records = [*reader.errors[-1:], *reader.errors[:-1]]
             _close(pool)
             raise command_failed(records, node=settings.node, command=wanted.describe())
+        if shell.state == PSInvocationState.STOPPED:
+            raise PipelineStopped
         _disconnect(pool, kept.idle_timeout)
     except Exception as error:
         verdict = judge(error, phase, node=settings.node, command=wanted.describe(), change=True, given=given)
         if verdict is None:
             raise
+        if not isinstance(verdict.error, OutcomeUnknown) and not lets_nobody_in(error):
+            # Nothing runs in it, and it would stay for as long as the pipeline was given, days maybe: even a node that just said
+            # nothing is asked.
+            take_back(pool)
         raise verdict.error from error
     finally:
         transport.reset()

@@ -97,7 +97,8 @@ class AuthenticationRefused(RemotingError):
     title = "Login refused"
     default_meaning = "the node does not accept this user, password or kind of authentication"
     default_next_action = (
-        "Check login, password and `auth` of the connection. Do not retry: wrong passwords may lock the account."
+        "Check login, password and `auth` of the connection, and whether the password has expired or the account is locked."
+        " Do not retry: wrong passwords may lock the account."
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from pypsrp.exceptions import (
 from requests_credssp.exceptions import AuthenticationException, InvalidConfigurationException, NTStatusException
 from spnego.exceptions import SpnegoError
 
-from include.hci.powershell.catalogue import format_code, known_code
+from include.hci.powershell.catalogue import format_code, known_code, plain_code
 from include.hci.powershell.errors import (
     AnswerNotUnderstood,
     AuthenticationRefused,
@@ -36,6 +35,7 @@ from include.hci.powershell.errors import (
     OutcomeUnknown,
     RemotingError,
 )
+from include.hci.powershell.login_steps import NO_CONTROLLER
 from include.hci.powershell.transport import OPERATION_TIMED_OUT, LinkBroken, TimeIsUp
 
 #: The shell is not there any more: 995 for a request that was waiting, 2150858843 for a later one.
@@ -45,6 +45,16 @@ SHELL_GONE: Final = frozenset({_ABORTED, 2150858843})
 #: The shell has run as many commands as it may: as good as gone (wsmerror.h, ..._MAX_COMMANDS_PER_SHELL_PPQ).
 SHELL_USED_UP: Final = 2150859241
 
+#: Faults that say that a request was not even begun: no rights, nothing of that name, a limit (wsmerror.h; the limits also in
+#: PowerShell's CimChildJobBase). Any other answer to an order, of a host process that died say, leaves open whether it ran.
+_TURNED_DOWN: Final = frozenset(
+    {
+        *(5, 87, 0x80338000, 0x80338001, 0x80338002, 0x8033803B),
+        *(0x8033803F, 0x803381A5, 0x803381A6, 0x803381A7, 0x803381A8, 0x803381AB, 0x803381AC),
+        *range(0x803381E4, 0x803381EB),
+    }
+)
+
 _LOGIN = (
     AuthenticationError,
     AuthenticationException,
@@ -53,9 +63,6 @@ _LOGIN = (
     InvalidConfigurationException,
     ImportError,
 )
-#: What MIT Kerberos says when no domain controller can be reached or found: a controller may well be a virtual machine of the
-#: very cluster, and that it moves must not look like a wrong password.
-_NO_CONTROLLER: Final = re.compile(r"cannot (contact any|find) kdc", re.IGNORECASE)
 _GARBLED = (
     SerializationError,
     FragmentError,
@@ -65,6 +72,8 @@ _GARBLED = (
     ValueError,
     TypeError,
     AttributeError,
+    ArithmeticError,
+    RecursionError,
 )
 
 
@@ -101,8 +110,8 @@ class Verdict:
     """What to make of an exception.
 
     ``error`` is what the caller gets if nothing helps; ``again`` whether the whole pipeline may be given again after a pause,
-    ``at_once`` whether without one; ``silent`` whether the node does not answer, so that taking leave of it is pointless;
-    ``keep`` whether the session is still good.
+    ``at_once`` whether without one; ``silent`` whether the node does not answer, or lets nobody in, so that taking leave of it is
+    pointless; ``keep`` whether the session is still good.
     """
 
     error: RemotingError
@@ -131,9 +140,9 @@ def judge(error: Exception, phase: Phase, *, node: str, command: str, change: bo
             return Verdict(OutcomeUnknown(text, node=node, command=command), silent=silent)
         return Verdict(ConnectionLost(text, node=node, command=command), not silent, at_once, silent)
 
-    if change and phase is Phase.RUNNING and _lets_nobody_in(error):
+    if change and phase is Phase.RUNNING and lets_nobody_in(error):
         # The command was taken long before: whoever cannot ask about it any more does not know what came of it.
-        return cut_short(str(error) or type(error).__name__)
+        return cut_short(str(error) or type(error).__name__, silent=True)
     match error:
         case TimeIsUp():
             kind = ChangeDeadlineExceeded if change and reached else DeadlineExceeded
@@ -141,7 +150,7 @@ def judge(error: Exception, phase: Phase, *, node: str, command: str, change: bo
             detail = f"not finished {given:g} s after it was begun, {phase.value}{quiet}"
             return Verdict(kind(detail, node=node, command=command), silent=error.silent, keep=not error.silent)
         case LinkBroken() if error.untrusted:
-            return Verdict(CertificateRefused(str(error), node=node, command=command))
+            return Verdict(CertificateRefused(str(error), node=node, command=command), silent=True)
         case LinkBroken() if not error.reached and phase is not Phase.RUNNING:
             return Verdict(NodeUnreachable(str(error), node=node, command=command), silent=error.silent)
         case LinkBroken():
@@ -153,14 +162,19 @@ def judge(error: Exception, phase: Phase, *, node: str, command: str, change: bo
         case WinRMTransportError():
             detail = f"it answered with HTTP {error.code} {phase.value}"
             return cut_short(detail) if reached else Verdict(EndpointRefused(detail, node=node, command=command))
-        case _ if isinstance(error, _LOGIN) and _NO_CONTROLLER.search(str(error)):
+        case _ if isinstance(error, _LOGIN) and NO_CONTROLLER.search(str(error)):
             return Verdict(NodeUnreachable(str(error), node=node, command=command))
         case _ if isinstance(error, _LOGIN):
-            return Verdict(AuthenticationRefused(str(error) or type(error).__name__, node=node, command=command))
+            # Whatever else was sent now would only be another login with the same password.
+            detail = str(error) or type(error).__name__
+            return Verdict(AuthenticationRefused(detail, node=node, command=command), silent=True)
         case PipelineStopped():
             return cut_short(str(error))
         case InvalidPSRPOperation() if not reached:
             return Verdict(EndpointRefused(str(error), node=node, command=command))
+        case AnswerNotUnderstood() if change and reached:
+            # An error record, say, that is none: the command was given.
+            return Verdict(OutcomeUnknown(error.detail, node=node, command=command))
         case Garbled() | WinRMError() | OSError():
             detail = f"{error} {phase.value}"
             if change and reached:
@@ -169,7 +183,7 @@ def judge(error: Exception, phase: Phase, *, node: str, command: str, change: bo
     return None
 
 
-def _lets_nobody_in(error: Exception) -> bool:
+def lets_nobody_in(error: BaseException) -> bool:
     """Return whether ``error`` kept a request from being looked at: it says nothing about a command that runs already."""
     if isinstance(error, LinkBroken):
         return error.untrusted
@@ -190,7 +204,7 @@ def _judge_fault(
         return Verdict(ConnectionLost(detail, node=node, command=command), again=True, at_once=True)
     if code in SHELL_GONE or (code == OPERATION_TIMED_OUT and phase is not Phase.OPENING):
         return cut_short(detail, at_once=code in SHELL_GONE)
-    if phase is Phase.RUNNING:
+    if phase is Phase.RUNNING or (phase is Phase.ORDERING and not _is_turned_down(code)):
         return cut_short(detail)
     return Verdict(
         EndpointRefused(
@@ -202,3 +216,7 @@ def _judge_fault(
             retry_safe=known.retry_safe if known else None,
         )
     )
+
+
+def _is_turned_down(code: int) -> bool:
+    return code in _TURNED_DOWN or plain_code(code) in _TURNED_DOWN

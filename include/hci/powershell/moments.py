@@ -19,18 +19,18 @@ def parse_moment(text: str) -> datetime | None:
     time so close to either end of the calendar that it has no UTC equivalent is moved to that end.
     """
     text = text.strip()
-    if found := _DMTF.fullmatch(text):
-        digits, fraction, offset = found.groups()
-        moment = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(
-            microsecond=int(fraction), tzinfo=timezone(timedelta(minutes=int(offset)))
-        )
-    else:
-        try:
+    try:
+        if found := _DMTF.fullmatch(text):
+            digits, fraction, offset = found.groups()
+            moment = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(
+                microsecond=int(fraction), tzinfo=timezone(timedelta(minutes=int(offset)))
+            )
+        else:
             moment = datetime.fromisoformat(text)
-        except ValueError:
-            return None
-        if "T" not in text.upper() and " " not in text:
-            return None
+            if "T" not in text.upper() and " " not in text:
+                return None
+    except ValueError:
+        return None
     if moment.tzinfo is None:
         return moment
     try:
@@ -49,12 +49,16 @@ def parse_duration(text: str) -> timedelta | None:
     found = _DURATION.fullmatch(text.strip())
     if not found or text.strip().lstrip("-") in ("P", "PT"):
         return None
-    length = timedelta(
-        days=int(found["days"] or 0),
-        hours=int(found["hours"] or 0),
-        minutes=int(found["minutes"] or 0),
-        seconds=float(found["seconds"] or 0),
-    )
+    try:
+        length = timedelta(
+            days=int(found["days"] or 0),
+            hours=int(found["hours"] or 0),
+            minutes=int(found["minutes"] or 0),
+            seconds=float(found["seconds"] or 0),
+        )
+    except (ValueError, OverflowError):
+        # Longer than anything that Windows can mean, or than Python can hold.
+        return None
     return -length if found["sign"] else length
 
 

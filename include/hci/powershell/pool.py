@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_IDLE: Final = timedelta(minutes=5)
 DEFAULT_WAIT: Final = timedelta(seconds=30)
 DEFAULT_MAX: Final = 4
+DEFAULT_FAREWELL: Final = timedelta(seconds=15)
 
 
 class ClosableShell(Shell, Protocol):
@@ -181,14 +182,22 @@ class ShellPool:
             self._changed.notify_all()
         shell.close()
 
-    def close_all(self) -> None:
-        """Close every shell that is not lent out; those that are get closed by their borrowers' ``discard``."""
+    def close_all(self, within: timedelta = DEFAULT_FAREWELL) -> None:
+        """Close every shell that is not lent out; those that are get closed by their borrowers' ``discard``.
+
+        Nodes that do not answer would keep a process from ending for minutes: what is left after ``within`` is left to their idle
+        time-out.
+        """
+        until = time.monotonic() + within.total_seconds()
         with self._changed:
             self._forget_parent()
             idle = [item for items in self._idle.values() for item in items]
             self._idle.clear()
             self._changed.notify_all()
-        for item in idle:
+        for number, item in enumerate(idle):
+            if time.monotonic() >= until:
+                logger.debug("%d sessions are left to end by themselves.", len(idle) - number)
+                return
             item.shell.close()
 
     def counts(self, settings: ConnectionSettings) -> tuple[int, int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from math import isfinite
 from typing import Final, NoReturn, TypeAlias, TypeVar, Union, overload
 from uuid import UUID
 
@@ -13,6 +15,9 @@ from include.hci.powershell.errors import AnswerNotUnderstood
 from include.hci.powershell.moments import parse_moment
 
 D = TypeVar("D")
+
+#: A whole number in digits; none of .NET's has more of them.
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,40}")
 
 
 class _Required:
@@ -118,9 +123,9 @@ class PSObject:
                 return value
             case EnumValue(number=int() as number):
                 return number
-            case float() | Decimal() if value == int(value):
+            case float() | Decimal() if isfinite(value) and value == int(value):
                 return int(value)
-            case str() if value.strip().lstrip("+-").isdecimal():
+            case str() if _WHOLE.fullmatch(value.strip()):
                 return int(value)
         return self._wrong(name, value, "a whole number")
 
@@ -202,7 +207,7 @@ class PSObject:
         if isinstance(value, int) and not isinstance(value, bool):
             return EnumValue(value, None)
         if isinstance(value, str):
-            return EnumValue(int(value), None) if value.isdecimal() else EnumValue(None, value)
+            return EnumValue(int(value), None) if _WHOLE.fullmatch(value) else EnumValue(None, value)
         return self._wrong(name, value, "a value of an enumeration")
 
     @overload

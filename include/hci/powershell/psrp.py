@@ -14,19 +14,20 @@ from typing import Final, Protocol, cast
 from pypsrp.complex_objects import PSInvocationState, RunspacePoolState
 from pypsrp.exceptions import WSManFaultError
 from pypsrp.powershell import PowerShell
+from pypsrp.wsman import SelectorSet
 
 from include.hci.powershell.command import Command, Pipeline, as_pipeline
 from include.hci.powershell.connection import ConnectionSettings
 from include.hci.powershell.decoder import OutputRunspacePool
 from include.hci.powershell.errors import command_failed
-from include.hci.powershell.faults import Phase, PipelineStopped, Verdict, decoding, judge
+from include.hci.powershell.faults import Phase, PipelineStopped, Verdict, decoding, judge, lets_nobody_in
 from include.hci.powershell.outgoing import build
 from include.hci.powershell.policy import RetryPolicy
 from include.hci.powershell.records import Stream
 from include.hci.powershell.result import Result
 from include.hci.powershell.shell import OnProgress
 from include.hci.powershell.streams import StreamReader
-from include.hci.powershell.transport import BoundedWSMan, LinkBroken, TimeIsUp
+from include.hci.powershell.transport import OPERATION_TIMED_OUT, BoundedWSMan, LinkBroken, TimeIsUp
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,19 @@ def connect_with(policy: RetryPolicy) -> Connect:
         )
 
     return connect
+
+
+def take_back(pool: OutputRunspacePool) -> None:
+    """End a session that may have come about without this side being told; one that did not is no error.
+
+    It would count against the account's shells on the node until its idle time-out.
+    """
+    transport = _transport(pool)
+    transport.deadline = time.monotonic() + FAREWELL
+    selectors = SelectorSet()
+    selectors.add_option("ShellId", pool.id)
+    with contextlib.suppress(Exception):
+        pool.connection.delete(pool.shell.resource_uri, selector_set=selectors)
 
 
 class PsrpShell:
@@ -168,13 +182,16 @@ class PsrpShell:
         if run.change and time.monotonic() - transport.last_exchange > STALE_AFTER:
             transport.reset()
         if run.pipeline.has_secret:
-            pool.exchange_keys()
+            with decoding():
+                pool.exchange_keys()
         shell = build(pool, run.pipeline)
         reader = StreamReader(self.node, run.command, logger)
         pool.serializer.source = run.pipeline.commands[-1].name
+        pool.begin_answer()
         run.phase = Phase.ORDERING
         logger.debug("%s: %s", self.node, run.command)
-        shell.begin_invoke()
+        with decoding():
+            shell.begin_invoke()
         run.phase = Phase.RUNNING
         try:
             self._follow(shell, reader, run, on_progress)
@@ -186,8 +203,9 @@ class PsrpShell:
             if not late.silent:
                 self._end(shell)
             raise
-        except BaseException:
-            self._end(shell)
+        except BaseException as error:
+            if not lets_nobody_in(error):
+                self._end(shell)
             raise
         self._end(shell)
         return result
@@ -196,15 +214,28 @@ class PsrpShell:
         """Return the open session, opened if need be."""
         pool = self._pool
         if pool is not None and pool.state != RunspacePoolState.OPENED:
-            self._leave(polite=False)
+            # One that had no time left to open is still there on the node.
+            self._leave(polite=pool.state == RunspacePoolState.NEGOTIATION_SENT)
             pool = None
         if pool is None:
             for caution in self.settings.cautions:
                 logger.warning("%s", caution)
             pool = self._pool = self._connect(self.settings)
             _transport(pool).deadline = run.deadline
-            with decoding():
-                pool.open()
+            try:
+                with decoding():
+                    pool.open()
+            except LinkBroken as broken:
+                if broken.reached and not broken.silent:
+                    take_back(pool)
+                raise
+            except WSManFaultError as fault:
+                if fault.code == OPERATION_TIMED_OUT:
+                    # A busy node may have begun to start the session's process.
+                    take_back(pool)
+                raise
+            if pool.lost:
+                raise incomplete()
             logger.debug("Opened a session on %s.", self.settings.endpoint)
         _transport(pool).deadline = run.deadline
         return pool
@@ -213,6 +244,7 @@ class PsrpShell:
         """Read what the pipeline says until it is over."""
         # A third of the operation timeout, so that a connection that died quietly is noticed and replaced within one.
         longest = max(1, self.settings.operation_timeout // 3)
+        pool = cast("OutputRunspacePool", shell.runspace_pool)
         while shell.state == PSInvocationState.RUNNING:
             left = run.deadline - time.monotonic()
             if left <= 0:
@@ -220,6 +252,8 @@ class PsrpShell:
             with decoding():
                 shell.poll_invoke(timeout=max(1, min(longest, math.ceil(left))))
                 fresh = reader.take(shell)
+            if pool.lost and not run.change:
+                raise incomplete()
             for progress in fresh:
                 if on_progress:
                     on_progress(progress)
@@ -231,6 +265,9 @@ class PsrpShell:
             raise command_failed(records, node=self.node, command=run.command)
         if shell.state != PSInvocationState.COMPLETED:
             raise PipelineStopped
+        if cast("OutputRunspacePool", shell.runspace_pool).lost:
+            # A change is followed to its end all the same: giving up the session would have ended it.
+            raise incomplete()
         return Result(
             output=tuple(shell.output),
             errors=tuple(reader.errors),
@@ -247,9 +284,11 @@ class PsrpShell:
 
     def _end(self, shell: PowerShell) -> None:
         """Stop the pipeline if it still runs, and close it: Windows counts every one that is not closed."""
-        _transport(cast("OutputRunspacePool", shell.runspace_pool)).deadline = time.monotonic() + FAREWELL
+        pool = cast("OutputRunspacePool", shell.runspace_pool)
+        _transport(pool).deadline = time.monotonic() + FAREWELL
         try:
             if shell.state == PSInvocationState.RUNNING:
+                pool.sequence.lose_track()
                 shell.stop()
             shell.close()
         except Exception as error:
@@ -290,6 +329,11 @@ class PsrpShell:
         """Close the session; the next run opens another. Never raises for a node that is gone."""
         with self._busy:
             self._leave(polite=True)
+
+
+def incomplete() -> LinkBroken:
+    """Return what is raised where a part of what a session sent is missing."""
+    return LinkBroken("the connection broke and a part of the answer was lost with it", reached=True)
 
 
 class _Run:

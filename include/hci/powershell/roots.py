@@ -24,9 +24,13 @@ _SILENCE = (
 )
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """Give ``error`` and everything it was caused by, the outermost first, each once."""
-    seen: set[int] = set()
+def causes(error: BaseException, outside: BaseException | None = None) -> Iterator[BaseException]:
+    """Give ``error`` and everything it was caused by, the outermost first, each once.
+
+    ``outside`` is what was being handled when the work began that ended in ``error``: Python hangs it below whatever is raised
+    meanwhile, but an earlier trouble is no cause of this one.
+    """
+    seen: set[int] = {id(outside)}
     waiting: list[object] = [error]
     while waiting:
         found = waiting.pop(0)
@@ -37,28 +41,31 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         waiting += [*found.args, getattr(found, "reason", None), found.__cause__, found.__context__]
 
 
-def never_sent(error: BaseException) -> bool:
+def never_sent(error: BaseException, outside: BaseException | None = None) -> bool:
     """Return whether ``error`` happened before anything could be sent."""
-    return any(isinstance(cause, _NEVER_SENT) for cause in causes(error))
+    return any(isinstance(cause, _NEVER_SENT) for cause in causes(error, outside))
 
 
-def is_silence(error: BaseException) -> bool:
+def is_silence(error: BaseException, outside: BaseException | None = None) -> bool:
     """Return whether nobody answered in time, be it the connection itself or a request."""
     # urllib3 derives its refused connection from its connect timeout.
     return any(
         isinstance(cause, _SILENCE) and not isinstance(cause, urllib3.exceptions.NewConnectionError)
-        for cause in causes(error)
+        for cause in causes(error, outside)
     )
 
 
-def is_untrusted(error: BaseException) -> bool:
+def is_untrusted(error: BaseException, outside: BaseException | None = None) -> bool:
     """Return whether the other side's certificate was not accepted."""
-    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error))
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error, outside))
 
 
-def describe_break(error: BaseException) -> str:
+def describe_break(error: BaseException, outside: BaseException | None = None) -> str:
     """Return in a few words why a connection broke or did not come about, without the URLs and classes in between."""
-    chain = list(causes(error))
+    chain = list(causes(error, outside))
+    for cause in chain:
+        if isinstance(cause, urllib3.exceptions.ProxyError):
+            return f"the proxy let nothing through: {_reason(cause.original_error)}"
     for cause in chain:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"certificate not accepted: {getattr(cause, 'verify_message', None) or cause}"
@@ -72,3 +79,9 @@ def describe_break(error: BaseException) -> str:
         if isinstance(cause, urllib3.exceptions.ProtocolError):
             return str(cause.args[0]).rstrip(".") if cause.args else "connection broken"
     return f"{type(error).__name__}"
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error says, without the address that urllib3 puts in front."""
+    said = next((cause.strerror for cause in causes(error) if isinstance(cause, OSError) and cause.strerror), None)
+    return said or str(error).rstrip(".") or type(error).__name__

@@ -71,7 +71,9 @@ def controls(wishes: tuple[Wish, ...], base: str) -> tuple[Control, ...]:
     return tuple(Control(wish.capitalize(), f"{base}/ask/{wish}", grave=wish == "cancel") for wish in wishes)
 
 
-def render_ask(wish: Wish, back: str, kind: RunKind = "rolling-update") -> str:
-    """Return the page on which a person confirms ``wish``; ``back`` is the address of the report."""
+def render_ask(wish: Wish, back: str, kind: RunKind = "rolling-update", about: str = "") -> str:
+    """Return the page on which a person confirms ``wish``; ``back`` is the address of the report, ``about`` names the run."""
     words = _CANCEL.get(kind, _WORDS[wish]) if wish == "cancel" else _WORDS[wish]
-    return environment().get_template("ask.html").render(title=words.title, meaning=words.meaning, back=back)
+    return (
+        environment().get_template("ask.html").render(title=words.title, meaning=words.meaning, back=back, about=about)
+    )

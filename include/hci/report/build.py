@@ -9,10 +9,13 @@ from typing import TypeVar
 
 from include.hci.report import events as ev
 from include.hci.report.checks import view_checks
+from include.hci.report.doing import doing_now
+from include.hci.report.ended import end_of_run
 from include.hci.report.facts import RunFacts, fold_facts
 from include.hci.report.folded import Folded
 from include.hci.report.hook_sections import own_command_sections
 from include.hci.report.kinds import as_its_kind
+from include.hci.report.left import left_behind
 from include.hci.report.model import (
     InterventionReport,
     LeftReport,
@@ -29,7 +32,9 @@ from include.hci.report.moves import outages, vm_sentence, watched
 from include.hci.report.node import node_report
 from include.hci.report.proof import proof_sections
 from include.hci.report.record import Entry, RunRecord
+from include.hci.report.run_events import NOBODY
 from include.hci.report.spent import time_spent
+from include.hci.report.tally import tally
 from include.hci.report.timeline import waits
 from include.hci.report.values import Check, Problem
 
@@ -56,11 +61,12 @@ def build_report(
 
     ``now`` ends what is still going on in a run that has not concluded; such a report has the outcome ``running``.
     """
-    concluded = _last(entries, ev.Concluded)
+    over = end_of_run(entries)
+    concluded = over.event if over is not None and isinstance(over.event, ev.Concluded) else None
     started = _last(entries, ev.RunStarted)
     planned = _last(entries, ev.Planned)
     approved = _last(entries, ev.Approved)
-    ended_at = next((entry.at for entry in reversed(entries) if isinstance(entry.event, ev.Concluded)), None)
+    ended_at = None if over is None else over.at
     end = ended_at or now
     facts = fold_facts((entry.at, entry.event) for entry in entries if entry.event is not None)
     seen_out = outages(entries, end)
@@ -68,7 +74,7 @@ def build_report(
         node_report(name, entries, facts, planned, end, over=concluded is not None, seen_out=seen_out)
         for name in _node_names(entries, started, planned)
     )
-    left = _left(entries, facts, over=concluded is not None)
+    left = left_behind(entries, facts, over=concluded is not None)
     problems = tuple(
         entry.event.problem for entry in entries if isinstance(entry.event, ev.Failed) and entry.event.node is None
     )
@@ -89,6 +95,7 @@ def build_report(
             concluded,
             approved,
             problems,
+            left,
             [_as_sentence(check) for check in refused] or (_wished(facts) if concluded is None else []),
             facts,
             vm_sentence(vms, len({role.name for node in nodes for role in node.vms}), seen_out),
@@ -124,6 +131,8 @@ def build_report(
         warnings=tuple(
             WarningReport(entry.at, entry.event.why) for entry in entries if isinstance(entry.event, ev.RanLong)
         )[:1],
+        doing=doing_now(entries) if concluded is None else (),
+        last_word_at=entries[-1].at if entries else None,
     )
     folded = Folded(entries, facts, report, is_over=concluded is not None, is_troubled=troubled)
     report = as_its_kind(folded, started.run_kind if started else "rolling-update")
@@ -182,69 +191,6 @@ def _storage(entries: Iterable[Entry], moment: str) -> StorageReport | None:
     return (found[0] if moment == "before" else found[-1]) if found else None
 
 
-def _left(entries: Sequence[Entry], facts: RunFacts, *, over: bool) -> tuple[LeftReport, ...]:
-    """Return what was noted as left, and, after the end, every change of which nobody noted that it was taken back.
-
-    A run that was made safe after its end has been concluded twice: what its first end had left was read again by the second.
-    """
-    ends = [position for position, entry in enumerate(entries) if isinstance(entry.event, ev.Concluded)]
-    noted = [
-        LeftReport(entry.event.what, entry.event.why, entry.event.command, entry.node)
-        for entry in entries[ends[-2] if len(ends) > 1 else 0 :]
-        if isinstance(entry.event, ev.Left)
-    ]
-    if over:
-        about = {left.node for left in noted}
-        why = "The record does not say that this was taken back. Read the cluster before you change anything."
-        noted += [
-            LeftReport(
-                f"{node} may still be in storage maintenance mode.",
-                why,
-                "Get-StorageFaultDomain -Type StorageScaleUnit | Where-Object -Property FriendlyName -EQ -Value "
-                f"{node} | Disable-StorageMaintenanceMode",
-                node,
-            )
-            for node in facts.in_maintenance
-            if node not in about
-        ]
-        noted += [
-            LeftReport(
-                f"{node} may still be paused by this run.",
-                why,
-                f"Resume-ClusterNode -Name {node} -Failback Immediate",
-                node,
-            )
-            for node in facts.paused
-            if node not in about
-        ]
-        said = {left.what for left in noted}
-        noted += [
-            LeftReport(
-                f"{change.subject} ({change.kind}) may still be {change.after}, it was {change.before}.",
-                why,
-                None,
-                node,
-            )
-            for change in facts.changes
-            if (node := change.node or None) not in about and not any(change.subject in what for what in said)
-        ]
-        unsaid = [node for node in facts.lock_nodes if not any(_is_lock_of(left, node) for left in noted)]
-        if unsaid and None not in about:
-            nodes = ", ".join(unsaid)
-            noted.append(
-                LeftReport(
-                    f"The update lock {facts.lock_guid} may still be held on {nodes}.",
-                    f"{why} The cluster drops it by itself after one hour without activity.",
-                )
-            )
-    return tuple(dict.fromkeys(noted))
-
-
-def _is_lock_of(left: LeftReport, node: str) -> bool:
-    """Tell whether ``left`` is about this run's lock on ``node``."""
-    return left.node == node and "lock" in left.what
-
-
 def _outcome(
     concluded: ev.Concluded | None,
     approved: ev.Approved | None,
@@ -275,6 +221,16 @@ def _as_sentence(check: Check) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
+
+
+def _refusal(answer: ev.Approved) -> str:
+    if answer.by == NOBODY:
+        return "Nobody approved the plan in time, and that means no. Nothing was changed."
+    return f"The plan was refused by {answer.by}{f' ({answer.comment})' if answer.comment else ''}."
+
+
 def _wished(facts: RunFacts) -> list[str]:
     """Return what people asked of a run that goes on and what it does about it."""
     if facts.cancel is not None:
@@ -292,13 +248,15 @@ def _headline(
     concluded: ev.Concluded | None,
     approved: ev.Approved | None,
     problems: Sequence[Problem],
+    left: Sequence[LeftReport],
     remarks: Sequence[str],
     facts: RunFacts,
     vms: str,
 ) -> str:
     if outcome == "planned" and planned is not None:
-        work = f"{sum(map(bool, planned.updates.values()))} of {len(nodes)} nodes have something to install"
-        asked = f", {len(planned.restart_asked)} are to be restarted as asked for" if planned.restart_asked else ""
+        count, restarts = sum(map(bool, planned.updates.values())), len(planned.restart_asked)
+        work = f"{count} of {len(nodes)} nodes {'has' if count == 1 else 'have'} something to install"
+        asked = f", {restarts} {'is' if restarts == 1 else 'are'} to be restarted as asked for" if restarts else ""
         return f"{work}{asked}. Nothing was changed."
     if outcome == "missed":
         return facts.missed
@@ -306,25 +264,17 @@ def _headline(
         return "The updates are on the nodes. Nothing was installed and no node was taken out of service."
     if outcome == "nothing-to-do":
         return f"All {len(nodes)} nodes are up to date. Nothing was changed."
-    counts: dict[str, int] = {}
-    for node in nodes:
-        counts[node.outcome] = counts.get(node.outcome, 0) + 1
-    words: Mapping[str, str] = {
-        "failed": "failed",
-        "in-progress": "in progress",
-        "updated": "updated",
-        "restarted": "restarted",
-        "nothing-to-install": "already up to date",
-        "skipped": "skipped",
-        "not-started": "not started",
-    }
-    tally = ", ".join(f"{counts[key]} {text}" for key, text in words.items() if key in counts)
     reason = next(iter((*remarks, *(problem.title for problem in problems))), "")
     if not reason and approved is not None and not approved.accepted:
-        reason = f"The plan was refused by {approved.by}."
+        reason = _refusal(approved)
     if not reason and outcome == "parked":
         reason = f"No other node was begun: {facts.parked}. The next run goes on with what is missing."
+    if not reason and outcome == "failed":
+        # What the end of the run says is what it did about it, which is told below.
+        reason = next((node.error for node in nodes if node.outcome == "failed" and node.error), "") or (
+            _sentence(left[0].what) if left else ""
+        )
     if not reason and concluded is not None:
-        reason = concluded.why
+        reason = _sentence(concluded.why)
     late = facts.warned if outcome == "running" else ""
-    return " ".join(part for part in (f"Of {len(nodes)} nodes: {tally}." if nodes else "", vms, reason, late) if part)
+    return " ".join(part for part in (tally(nodes), vms, reason, late) if part)

@@ -15,10 +15,14 @@ from include.hci.report import events as ev
 
 @dataclass(frozen=True, slots=True)
 class OpenRestart:
-    """A restart that was ordered and not yet seen: only a boot time after ``boot_time_before`` ends it."""
+    """A restart that was ordered and not yet seen: only a boot time after ``boot_time_before`` ends it.
+
+    ``local_time_before`` is what the node's own clock showed then.
+    """
 
     ordered_at: datetime
     boot_time_before: datetime
+    local_time_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,11 @@ class FactsFold:
                     self._pause_unseen.add(event.node)
                 self._paused.setdefault(event.node, at)
                 self._vms_online = frozenset(role.name for role in event.seen if role.is_vm and role.is_online)
-            case ev.Paused() | ev.Drained():
+            case ev.Paused():
+                # Taken by the cluster after somebody had found the node Up and noted that: it is out by this run all the same.
+                self._paused.setdefault(event.node, at)
+                self._pause_unseen.discard(event.node)
+            case ev.Drained():
                 self._pause_unseen.discard(event.node)
             case ev.VmNotOnline():
                 self._vms_down[event.vm] = event.state
@@ -172,15 +180,19 @@ class FactsFold:
                 self._pause_unseen.discard(event.node)
             case ev.MaintenanceEntering():
                 self._maintenance.setdefault(event.node, at)
+                self._pause_unseen.discard(event.node)
             case ev.MaintenanceLeft():
                 self._maintenance.pop(event.node, None)
             case ev.InstallStarted():
                 self._installing[event.node] = event.install_pass
                 self._passes[event.node] = max(self._passes.get(event.node, 0), event.install_pass)
+                # Only a node that was seen drained is worked on.
+                self._pause_unseen.discard(event.node)
             case ev.InstallFinished():
                 self._installing.pop(event.node, None)
             case ev.RestartOrdered():
-                self._restarting[event.node] = OpenRestart(at, event.boot_time_before)
+                self._restarting[event.node] = OpenRestart(at, event.boot_time_before, event.local_time_before)
+                self._pause_unseen.discard(event.node)
             case ev.Restarted():
                 # Seen twice (a retried step) is still one restart, and one that nobody here ordered is not ours.
                 if self._restarting.pop(event.node, None) is not None:

@@ -73,10 +73,18 @@ def _further(entries: Sequence[Entry]) -> list[Section]:
     for entry in entries:
         match entry.event:
             case ev.UpdatingBegun() as event:
-                found.setdefault(event.started_run, (event.step, event.dag_id, event.started_run, "begun", ""))
+                found.setdefault(
+                    event.started_run, (event.step.replace("_", " "), event.dag_id, event.started_run, "begun", "")
+                )
             case ev.UpdatingEnded() as event:
                 end = event.outcome or event.state
-                found[event.started_run] = (event.step, event.dag_id, event.started_run, end, event.headline)
+                found[event.started_run] = (
+                    event.step.replace("_", " "),
+                    event.dag_id,
+                    event.started_run,
+                    end,
+                    event.headline,
+                )
             case _:
                 pass
     columns = ("For", "DAG", "Run", "Outcome", "What it says")

@@ -18,7 +18,8 @@ STATUS_LASTS = timedelta(minutes=15)
 class RunLine:
     """One run: ``kind`` and ``outcome`` as the report names them; addresses lead to its report and to its page in Airflow.
 
-    ``heard_at`` is when its record grew last; ``node`` and ``doing`` are what a run under way works on. Times are UTC.
+    ``heard_at`` is when its record grew last; ``node`` and ``doing`` are what a run under way works on, and ``alive`` tells
+    whether anybody still does. Times are UTC.
     """
 
     run_id: str
@@ -32,6 +33,7 @@ class RunLine:
     heard_at: datetime | None = None
     node: str = ""
     doing: str = ""
+    alive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def _totals(clusters: Sequence[ClusterLine]) -> list[tuple[str, int, str]]:
     failed = sum(1 for one in clusters if one.last is not None and one.last.outcome == "failed")
     return [
         ("clusters", len(clusters), ""),
-        ("runs under way", sum(len(one.running) for one in clusters), "in-progress"),
+        ("runs under way", sum(run.alive for one in clusters for run in one.running), "in-progress"),
+        ("runs that died", sum(not run.alive for one in clusters for run in one.running), "failed"),
         ("failed last time", failed, "failed"),
         ("with something left to do by hand", sum(1 for one in clusters if one.left), "failed"),
     ]

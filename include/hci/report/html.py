@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
@@ -11,8 +12,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from include.hci.powershell.quoting import quoted
 from include.hci.report.checks import took, view_checks
-from include.hci.report.model import NodeReport, PhaseReport, RunReport
+from include.hci.report.event import RunKind
+from include.hci.report.model import NodeReport, PhaseReport, RunReport, WaitReport
 from include.hci.report.timeline import duration_text
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -40,7 +43,24 @@ STEP_WORDS = {
     "take_lock": "take lock",
     "stage": "download",
     "turn": "wait for turn",
+    "cau_setup": "CAU's own test",
+    "run_cau": "CAU's run",
+    "stop_vms": "stop virtual machines",
+    "start_vms": "start virtual machines",
+    "vm_versions": "versions of virtual machines",
+    "approve_vm_versions": "approve versions of virtual machines",
 }
+KIND_WORDS: Mapping[RunKind, str] = {
+    "rolling-update": "rolling update",
+    "offline-update": "offline update, with downtime",
+    "cau-remote-updating": "updating run of CAU",
+    "cau-self-updating": "self-updating role of CAU",
+    "feature-update": "feature update",
+}
+#: How the commands of what is left begin that are to be given on one machine.
+_ON = re.compile(r"(On [^\s:]+(?:, [^:]+)?): (.+)", re.DOTALL)
+#: So many waits are listed at most: the longest ones. All of them stand in the report's data.
+MOST_WAITS = 300
 _STEPS_AXIS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 
 
@@ -73,13 +93,18 @@ class Tick:
 
 
 def render_html(
-    report: RunReport, timezone: tzinfo = UTC, now: datetime | None = None, controls: Sequence[Control] = ()
+    report: RunReport,
+    timezone: tzinfo = UTC,
+    now: datetime | None = None,
+    controls: Sequence[Control] = (),
+    gone: str = "",
 ) -> str:
     """Return ``report`` as a page that needs nothing else; times are shown in ``timezone``.
 
     ``now`` is when the page was made; a report of a run that goes on ends there. ``controls`` are what a person can ask of it.
+    ``gone`` says why nobody works on the run any more although it has not concluded (empty: it has, or goes on).
     """
-    end = report.ended_at or now or _last_moment(report)
+    end = report.ended_at or (report.last_word_at if gone else now) or now or _last_moment(report)
     axis = _Axis(report.started_at, end, timezone)
     return (
         environment()
@@ -88,6 +113,10 @@ def render_html(
             report=report,
             checks=view_checks(report.checks),
             controls=controls,
+            gone=gone,
+            kind=KIND_WORDS[report.run_kind],
+            last_word_ago=_ago(report, now),
+            waits=_shown(report.waits),
             end=end,
             made_at=now,
             is_over=report.ended_at is not None,
@@ -137,7 +166,7 @@ class _Axis:
         width = max(self._place(phase.ended_at) - left, 0.4)
         if left > 100:
             return None
-        words = STEP_WORDS.get(phase.step, phase.step)
+        words = step_words(phase.step)
         waited = f"\nwaited for: {'; '.join(phase.waited_for)}" if phase.waited_for else ""
         title = f"{words}, {duration_text(phase.duration.total_seconds())}, {phase.state}{waited}"
         return Bar(
@@ -169,6 +198,18 @@ def _vms_said(report: RunReport) -> str:
     return f"{moved} moved, {f'{out} not Online at some reading' if out else 'all Online at every reading'}"
 
 
+def _ago(report: RunReport, now: datetime | None) -> str:
+    """Return how long ago the run was heard of last; empty where that is not known."""
+    if now is None or report.last_word_at is None:
+        return ""
+    return duration_text((now - report.last_word_at).total_seconds())
+
+
+def _shown(waits: Sequence[WaitReport]) -> Sequence[WaitReport]:
+    longest = sorted(waits, key=lambda wait: wait.duration, reverse=True)[:MOST_WAITS]
+    return sorted(longest, key=lambda wait: wait.started_at)
+
+
 def _shares(report: RunReport) -> list[tuple[str, str, float]]:
     """Return the parts of the run's time that are there: key, words, seconds."""
     if report.time is None:
@@ -197,6 +238,30 @@ def _zone_name(timezone: tzinfo, moment: datetime | None) -> str:
     return f"{timezone} (UTC{offset[:3]}:{offset[3:5]})"
 
 
+def _typed(command: str) -> tuple[str, str]:
+    """Return where a command is to be given (empty: anywhere), and the command alone, to be copied as a whole."""
+    found = _ON.fullmatch(command)
+    return ("", command) if found is None else (found[1], found[2])
+
+
+def step_words(step: str) -> str:
+    """Return the name of a step as a person reads it."""
+    return STEP_WORDS.get(step, step.replace("_", " "))
+
+
+def _option(value: object) -> str:
+    """Return the value of an option as a person would write it."""
+    if value is None or value in ([], {}, ""):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_option, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_option(item)}" for key, item in value.items())
+    return str(value)
+
+
 @cache
 def environment() -> Environment:
     """Return the templates of the report's pages."""
@@ -208,9 +273,11 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["words"] = lambda text: OUTCOME_WORDS.get(text, str(text).replace("_", " "))
-    environment.filters["step"] = lambda text: STEP_WORDS.get(text, str(text).replace("_", " "))
+    environment.filters["step"] = step_words
     environment.filters["took"] = took
-    environment.filters["quoted"] = lambda text: "'" + str(text).replace("'", "''") + "'"
+    environment.filters["option"] = _option
+    environment.filters["quoted"] = quoted
+    environment.filters["typed"] = _typed
     environment.filters["duration"] = lambda value: duration_text(
         value.total_seconds() if isinstance(value, timedelta) else value
     )

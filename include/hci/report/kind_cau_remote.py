@@ -11,6 +11,7 @@ from include.hci.report.cau_report_sections import GOOD_RESULTS, report_sections
 from include.hci.report.folded import Folded
 from include.hci.report.model import NodeOutcome, NodeReport, RunOutcome, RunReport, Section, UpdateReport
 from include.hci.report.record import Entry
+from include.hci.report.tally import tally
 from include.hci.report.values import Problem
 
 E = TypeVar("E", bound=ev.RunEvent)
@@ -181,12 +182,9 @@ def _headline(
     planned = _last(folded.entries, ev.Planned)
     if outcome == "planned" and planned is not None:
         offered = sum(map(bool, planned.updates.values()))
-        return f"{offered} of {len(nodes)} nodes have something to install. Nothing was changed."
-    counts: dict[str, int] = {}
-    for node in nodes:
-        counts[node.outcome] = counts.get(node.outcome, 0) + 1
-    tally = ", ".join(f"{count} {name.replace('-', ' ')}" for name, count in counts.items())
-    said = [f"Of {len(nodes)} nodes: {tally}."]
+        has = "has" if offered == 1 else "have"
+        return f"{offered} of {len(nodes)} nodes {has} something to install. Nothing was changed."
+    said = [tally(nodes)]
     cancel = folded.facts.cancel
     if seen is None:
         # Why nothing was begun is said after the tally of a rolling update, which counts the management host as well.

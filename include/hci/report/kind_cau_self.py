@@ -116,7 +116,8 @@ def _role(read: ev.RoleRead | None) -> Iterable[Section]:
     if read is None:
         return
     if not read.present:
-        yield Section("The role", ("The cluster has no self-updating role.", *map(_sentence, read.findings)))
+        said = ("The cluster has no self-updating role.", *map(_sentence, read.findings))
+        yield Section("The role", tuple(dict.fromkeys(said)))
         return
     state = {True: "enabled", False: "disabled", None: "there; nothing tells whether it is enabled"}[read.enabled]
     wrong = {each.name.lower(): each for each in read.differences}

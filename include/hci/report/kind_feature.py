@@ -172,7 +172,7 @@ def _headline(
     elif outcome == "failed" and base.left:
         said.append(_sentence(base.left[0].what))
     elif outcome == "failed" and missing:
-        said.append(f"Not done: {', '.join(missing)}.")
+        said.append(f"Not done: {', '.join(step.replace('_', ' ') for step in missing)}.")
     elif outcome == "nothing-to-do":
         said.append("Nothing was to be done.")
     return " ".join(dict.fromkeys(said)) or base.headline

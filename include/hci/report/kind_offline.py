@@ -15,9 +15,12 @@ from include.hci.report.model import NodeReport, RunReport, Section
 from include.hci.report.offline_downtime import KINDS, Downtime, VmDowntime, measure, vm_downtimes
 from include.hci.report.offline_events import OfflinePlanned, PhaseMinutes
 from include.hci.report.record import Entry
+from include.hci.report.tally import tally
 from include.hci.report.timeline import duration_text
 
 E = TypeVar("E", bound=ev.RunEvent)
+#: How many services and disks, and how many virtual machines, the headline names; all stand in the sections.
+_NAMED = 8
 _PHASES: tuple[tuple[StepName, str], ...] = (
     ("stop_vms", "Virtual machines stopped"),
     ("stop_cluster", "Disks offline, cluster stopped"),
@@ -35,18 +38,21 @@ def offline(folded: Folded) -> RunReport:
     end = report.ended_at or (entries[-1].at if entries else None)
     down = measure(entries, end) if end else None
     vms = vm_downtimes(entries, planned)
-    nodes = tuple(_as_taken_out(node, entries) for node in report.nodes)
+    nodes = tuple(_as_taken_out(node, entries, over=folded.is_over) for node in report.nodes)
+    report = replace(report, headline=report.headline.replace(tally(report.nodes), tally(nodes), 1))
     sections = [*_sections(planned, down, vms, entries)]
     headline = " ".join(filter(None, (_headline(report, planned, down), _still_down(folded.facts, vms))))
     return replace(report, nodes=nodes, headline=headline, sections=(*report.sections, *sections))
 
 
-def _as_taken_out(node: NodeReport, entries: Sequence[Entry]) -> NodeReport:
+def _as_taken_out(node: NodeReport, entries: Sequence[Entry], *, over: bool) -> NodeReport:
     """Return the node with what the end of the cluster meant for it: that is no pause, and none is resumed."""
     own = [entry.event for entry in entries if entry.node == node.name]
     went = any(isinstance(event, ev.Changing) and event.change == "cluster-stopped" for event in own)
     back = any(isinstance(event, ev.ChangeTakenBack) and event.change == "cluster-stopped" for event in own)
-    if went and node.outcome == "not-started":
+    if went and node.outcome == "not-started" and not over:
+        node = replace(node, outcome="in-progress")
+    elif went and node.outcome == "not-started":
         why = "It went down with the cluster and nothing was installed on it."
         node = replace(node, outcome="skipped", error=why)
     return replace(node, taken_out=node.taken_out or went, resumed=node.resumed or (went and back))
@@ -129,8 +135,14 @@ def _still_down(facts: RunFacts, vms: Sequence[VmDowntime]) -> str:
         for change in facts.changes
         if change.kind in KINDS - {"vm-stopped", "service-start-type"}
     ]
-    parts += [vm.name for vm in vms if vm.back is None]
-    return f"Still down: {', '.join(parts)}." if parts else ""
+    machines = [vm.name for vm in vms if vm.back is None]
+    told = [*_first(parts, "other services and disks"), *_first(machines, "other virtual machines")]
+    return f"Still down: {', '.join(told)}." if told else ""
+
+
+def _first(names: Sequence[str], others: str) -> list[str]:
+    """Return the first of ``names``, and how many more there are: a headline has no room for hundreds."""
+    return [*names] if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} {others}"]
 
 
 def _planned(planned: OfflinePlanned, of: Callable[[PhaseMinutes], tuple[float, ...]]) -> tuple[float, ...]:

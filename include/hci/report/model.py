@@ -13,6 +13,7 @@ from pydantic_core import to_jsonable_python
 from include.hci.report.event import RunKind
 from include.hci.report.model_node import NodeOutcome, NodeReport, PhaseReport, RoleReport, UpdateReport
 from include.hci.report.model_parts import (
+    DoingReport,
     InterventionReport,
     LeftReport,
     LockReport,
@@ -30,6 +31,7 @@ from include.hci.report.values import Check, Problem
 
 __all__ = [
     "SCHEMA",
+    "DoingReport",
     "InterventionReport",
     "LeftReport",
     "LockReport",
@@ -117,6 +119,10 @@ class RunReport(Part):
     """Where the time went; null: the run has not begun."""
     warnings: tuple[WarningReport, ...] = ()
     """Warnings that stopped nothing."""
+    doing: tuple[DoingReport, ...] = ()
+    """What it does at this moment; none: it is over, or between two steps."""
+    last_word_at: datetime | None = None
+    """When anything was written into its record last; null: it has not begun."""
     schema: int = SCHEMA
     """The version of this format. Keys may be added to a version, none is removed from it or changes its meaning."""
 

@@ -47,6 +47,24 @@ class WaitReport(Part):
 
 
 @dataclass(frozen=True, slots=True)
+class DoingReport(Part):
+    """What a run that goes on does, or waits for, at this moment."""
+
+    step: str
+    """The step."""
+    node: str | None
+    """The node that it is about; null: the cluster."""
+    text: str
+    """What is done or waited for, and why."""
+    since: datetime
+    """When it began."""
+    progress: str = ""
+    """How far it was then, in words."""
+    until: datetime | None = None
+    """When it gives up; null: not known, or never."""
+
+
+@dataclass(frozen=True, slots=True)
 class OutageReport(Part):
     """A virtual machine that was Online when the run paused a node and was later read in another state."""
 

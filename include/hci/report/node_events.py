@@ -149,13 +149,17 @@ class InstallFinished(RunEvent):
 
 
 class RestartOrdered(RunEvent):
-    """The node is about to be told to restart; only a boot time later than ``boot_time_before`` proves that it did."""
+    """The node is about to be told to restart; only a boot time later than ``boot_time_before`` proves that it did.
+
+    ``local_time_before`` is what its own clock showed: one that is set later moves the boot time, too.
+    """
 
     kind = "intent"
     event: Literal["restart_ordered"] = "restart_ordered"
     step: StepName = "restart"
     node: str
     boot_time_before: AwareDatetime
+    local_time_before: AwareDatetime | None = None
     why: str = ""
 
 

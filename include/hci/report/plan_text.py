@@ -54,6 +54,17 @@ def plan_markdown(plan: Plan, outlook: Outlook, full_hash: str) -> str:
     return "\n".join(lines)
 
 
+def outlook_lines(outlook: Outlook) -> list[str]:
+    """Return the time that a plan takes and what could go wrong, as lines of a log."""
+    first, expected, last = outlook.ends
+    phases = ", ".join(f"{_PHASES.get(step, step)} {found.describe()}" for step, found in outlook.phases.items())
+    return [
+        f"A server takes {outlook.node.describe()} ({phases}).",
+        f"If it begins now, the run ends between {_moment(first)} and {_moment(last)}, probably {_moment(expected)}.",
+        *(f"Risk: {text}" for text in outlook.risks),
+    ]
+
+
 def _listed(title: str, texts: Iterable[str]) -> list[str]:
     found = sorted(set(map(_safe, texts)))
     return [f"**{title}**", "", *(f"- {text}" for text in found), ""] if found else []

@@ -9,6 +9,7 @@ from include.hci.report import events as ev
 from include.hci.report.event import StepName
 from include.hci.report.model import Section
 from include.hci.report.record import Entry
+from include.hci.report.run_events import NOBODY
 from include.hci.report.timeline import duration_text
 
 E = TypeVar("E", bound=ev.RunEvent)
@@ -128,9 +129,12 @@ def _consent(entries: Sequence[Entry], step: StepName) -> Iterable[str]:
         yield f"The question {asked[-1].identity[:12]} has no answer yet."
     if answers:
         answer = answers[-1]
-        said = "approved" if answer.accepted else "did not approve"
+        question = f"Question {answer.identity[:12]}"
         comment = f" ({answer.comment})" if answer.comment else ""
-        yield f"{answer.by[:1].upper()}{answer.by[1:]} {said} question {answer.identity[:12]}{comment}."
+        if answer.by == NOBODY:
+            yield f"{question} was answered by nobody in time, and that means no."
+        else:
+            yield f"{question} was {'approved' if answer.accepted else 'refused'} by {answer.by}{comment}."
     raising = _of(entries, ev.VersionRaising, step)
     if raising and not answers and raising[-1].allowed_by:
         yield f"It was approved by {raising[-1].allowed_by} when the run was begun."

@@ -10,12 +10,14 @@ from __future__ import annotations
 import bisect
 import itertools
 import json
+import logging
 import re
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast, get_args
 
 from pydantic import ValidationError
@@ -27,6 +29,9 @@ from include.hci.report.redact import Redactor
 from include.hci.report.storage import Storage
 
 FORMAT = 1
+#: How far the clocks of two writers may be apart before that is worth a warning.
+CLOCKS_APART = timedelta(seconds=10)
+_log = logging.getLogger(__name__)
 E = TypeVar("E", bound=RunEvent)
 _SEQUENCE = re.compile(r"\d{8}T\d{6}\.\d{6}Z-(\d+)-")
 
@@ -56,7 +61,7 @@ class Stamped(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file of the record that could not be read, and why."""
+    """A file of the record that is no event as this program knows them, and why."""
 
     file: str
     reason: str
@@ -66,7 +71,8 @@ class RunRecord:
     """The record of one run in ``storage``, shared by every process that works on the run.
 
     Events are ordered by their time, then by the order of writing: the machines that write need clocks that agree
-    (any time service will do). ``redactor`` keeps secrets out of everything that is written.
+    (any time service will do). Where they do not, an event still comes after everything that its writer had read of others.
+    ``redactor`` keeps secrets out of everything that is written.
     """
 
     def __init__(self, storage: Storage, redactor: Redactor | None = None) -> None:
@@ -80,6 +86,9 @@ class RunRecord:
         self._ordered: list[Entry] = []
         self._of_node: dict[str | None, list[Entry]] = {}
         self._fold: FactsFold | None = FactsFold()
+        #: How many events that change something others have written, by the node that they are about.
+        self._heard: Counter[str | None] = Counter()
+        self._heard_until: datetime | None = None
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -158,8 +167,17 @@ class RunRecord:
                         self._fold.take(entry.at, entry.event)
             return self._fold.facts
 
+    def heard(self, node: str | None = None) -> int:
+        """Return how many events others have written so far about ``node`` or the whole cluster, None for about anything.
+
+        Decisions, which change nothing by themselves, do not count.
+        """
+        with self._lock:
+            self._refresh()
+            return self._heard.total() if node is None else self._heard[None] + self._heard[node]
+
     def unreadable(self) -> tuple[Unreadable, ...]:
-        """Return the files that could not be read; reading goes on without them."""
+        """Return the files that are no events; reading goes on without them."""
         with self._lock:
             self._refresh()
             return tuple(self._unreadable[file] for file in sorted(self._unreadable))
@@ -176,6 +194,7 @@ class RunRecord:
             ) from None
         clean = cast(dict[str, Any], self._redactor.clean(plain))
         with self._lock:
+            moment = self._after_others(moment)
             sequence = self._next_sequence()
             file = "events/" + "-".join(
                 (
@@ -200,6 +219,22 @@ class RunRecord:
             self.storage.write(file, json.dumps(document, ensure_ascii=False, indent=1))
             return self._keep(_entry(file, document))
 
+    def _after_others(self, moment: datetime) -> datetime:
+        """Return ``moment``, or what comes right after the last that others are known to have written where that is later.
+
+        What takes a change back must not sort before the change, whichever machine's clock is wrong.
+        """
+        if self._heard_until is None or moment > self._heard_until:
+            return moment
+        behind = self._heard_until - moment
+        if behind >= CLOCKS_APART:
+            _log.warning(
+                "This machine's clock is %.0f s behind that of another one that writes to %r: set them right.",
+                behind.total_seconds(),
+                self.storage,
+            )
+        return self._heard_until + timedelta(microseconds=1)
+
     def _keep(self, entry: Entry) -> Entry:
         self._entries[entry.file] = entry
         own = self._of_node.setdefault(entry.node, [])
@@ -223,18 +258,32 @@ class RunRecord:
         return next(self._sequence)
 
     def _refresh(self) -> None:
+        """Read what is new; raises OSError when the storage does not give it.
+
+        What this run is about to change stands in events: one that cannot be read now must not pass for one that is not there.
+        """
         # An event never changes once it is written: only files not yet read are read, unreadable ones every time again.
         listed = self.storage.list("events/")
-        if listed == self._listed and not self._unreadable:
+        if listed == self._listed and not self._unreadable and len(listed) >= len(self._entries):
             return
-        self._listed, self._unreadable = listed, {}
+        if lost := self._entries.keys() - set(listed):
+            raise FileNotFoundError(
+                f"{len(lost)} of the {len(self._entries)} events of this run are not in {self.storage!r} any more. Nothing ever"
+                " removes one: see whether it is still the same storage, and mounted."
+            )
+        self._listed, self._unreadable = [], {}
         for file in listed:
             if file in self._entries or not file.endswith(".json"):
                 continue
             try:
-                self._keep(_entry(file, json.loads(self.storage.read(file))))
-            except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+                entry = self._keep(_entry(file, json.loads(self.storage.read(file))))
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 self._unreadable[file] = Unreadable(file, f"{type(error).__name__}: {error}")
+                continue
+            self._heard_until = max(self._heard_until or entry.at, entry.at)
+            if entry.event is not None and entry.name != "decided":
+                self._heard[entry.node] += 1
+        self._listed = listed
 
 
 def _order(entry: Entry) -> tuple[datetime, int, str]:

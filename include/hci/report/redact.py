@@ -10,15 +10,19 @@ HIDDEN = "***"
 
 _WORDS = "password|passwd|passphrase|pwd|secret|token|api[_-]?key|private[_-]?key|credential|authorization|connection[_-]?string"
 _SECRET_KEY = re.compile(rf"(?:^|[^a-z])(?:{_WORDS})s?(?:$|[^a-z])|(?:{_WORDS})s?$", re.IGNORECASE)
+_TEXT = r"""\"(?:[^"\\]|\\.)*\"|\"[^"]*\"|'[^']*'"""
 _ASSIGNMENT = re.compile(
-    rf"""\b((?:[\w-]*(?:{_WORDS}))["']?\s*[:=]\s*)(?:"[^"]*"|'[^']*'|(?:(?:bearer|basic|negotiate)\s+)?[^\s,;&}}]+)""",
+    rf"""((?:{_WORDS})["']?\s*[:=]\s*)(?:{_TEXT}|(?:(?:bearer|basic|negotiate)\s+)?[^\s,;&}}]+)""",
     re.IGNORECASE,
 )
-_PARAMETER = re.compile(rf"""(-(?:[\w-]*(?:{_WORDS}))\s+)(?:"[^"]*"|'[^']*'|[^\s-]\S*)""", re.IGNORECASE)
+# A parameter's name has an end: without one a long line of dashes would take minutes.
+_PARAMETER = re.compile(rf"""(-[\w-]{{0,40}}(?:{_WORDS})\s+)(?:{_TEXT}|[^\s-]\S*)""", re.IGNORECASE)
+_SECURE_STRING = re.compile(rf"(ConvertTo-SecureString\s+(?:-String\s+)?)(?:{_TEXT}|[^\s-]\S*)", re.IGNORECASE)
+_ELEMENT = re.compile(rf"""(<[^<>]{{0,80}}(?:{_WORDS})["']?\s*>)[^<]+""", re.IGNORECASE)
 _SCHEME = re.compile(r"\b(bearer|basic|negotiate)\s+[A-Za-z0-9+/=._~-]{12,}", re.IGNORECASE)
-#: Without one of these no text holds what the three above look for; most texts hold none.
-_HINT = re.compile(rf"{_WORDS}|bearer|basic|negotiate", re.IGNORECASE)
-_URL = re.compile(r"(\w+://[^\s/:@]+:)[^\s/@]+(@)")
+#: Without one of these no text holds what the five above look for; most texts hold none.
+_HINT = re.compile(rf"{_WORDS}|bearer|basic|negotiate|securestring", re.IGNORECASE)
+_URL = re.compile(r"(\w{1,20}://[^\s/:@]{1,256}:)[^\s/@]+(@)")
 
 
 class Redactor:
@@ -51,6 +55,8 @@ class Redactor:
             return text
         text = _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
         text = _PARAMETER.sub(rf"\1{HIDDEN}", text)
+        text = _SECURE_STRING.sub(rf"\1{HIDDEN}", text)
+        text = _ELEMENT.sub(rf"\1{HIDDEN}", text)
         return _SCHEME.sub(rf"\1 {HIDDEN}", text)
 
 

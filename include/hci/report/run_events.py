@@ -109,6 +109,10 @@ class Planned(RunEvent):
     restart_asked: tuple[str, ...] = ()
 
 
+#: Who has answered where nobody did in time: that is a no.
+NOBODY = "nobody"
+
+
 class Approved(RunEvent):
     """A person answered the plan; ``accepted`` False is a refusal."""
 

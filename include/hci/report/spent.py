@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import groupby, pairwise
 
 from include.hci.report import events as ev
+from include.hci.report.doing import open_question
 from include.hci.report.model_parts import TimeReport, WaitReport
 from include.hci.report.record import Entry
 
@@ -28,7 +29,7 @@ def time_spent(entries: Sequence[Entry], waits: Iterable[WaitReport], end: datet
     if not entries:
         return None
     whole = [(entries[0].at, max(end, entries[0].at))]
-    people = _cut(_with_people(entries, end), whole)
+    people = _cut(time_with_people(entries, end), whole)
     waited = [(wait.started_at, wait.ended_at) for wait in waits]
     cluster = _cut(_union([*waited, *_at_work(entries), *_acting(entries)]), whole)
     wall, asked = _length(whole), _length(people)
@@ -69,8 +70,8 @@ def _acting(entries: Sequence[Entry]) -> list[Span]:
     return found
 
 
-def _with_people(entries: Sequence[Entry], end: datetime) -> list[Span]:
-    """Return the times in which the run waited for an answer or was held."""
+def time_with_people(entries: Sequence[Entry], end: datetime) -> list[Span]:
+    """Return the times in which the run waited for an answer or was held, in order, none of them touching another."""
     found: list[Span] = []
     planned: datetime | None = None
     asked: dict[str, datetime] = {}
@@ -95,6 +96,8 @@ def _with_people(entries: Sequence[Entry], end: datetime) -> list[Span]:
                 pass
     if held is not None:
         found.append((held, end))
+    if (question := open_question(entries)) is not None:
+        found.append((question.since, end))
     return _union(found)
 
 

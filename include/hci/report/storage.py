@@ -31,7 +31,7 @@ class Storage(Protocol):
         ...
 
     def list(self, prefix: str) -> list[str]:
-        """Return the names that begin with ``prefix``, sorted."""
+        """Return the names that begin with ``prefix``, sorted; raises OSError when they cannot be told."""
         ...
 
     def remove(self, name: str) -> None:
@@ -83,7 +83,7 @@ class LocalStorage:
         """Return the files whose path below the root begins with ``prefix``."""
         names: list[str] = []
         # A run's record has a file per event and is listed at every poll: nothing is asked of each file by itself.
-        for folder, _, files in os.walk(self.root / prefix.rpartition("/")[0]):
+        for folder, _, files in os.walk(self.root / prefix.rpartition("/")[0], onerror=_unless_missing):
             at = Path(folder).relative_to(self.root).as_posix()
             names += (file if at == "." else f"{at}/{file}" for file in files if not file.startswith(_TEMPORARY))
         return sorted(name for name in names if name.startswith(prefix))
@@ -137,3 +137,9 @@ def _flush_directory(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _unless_missing(error: OSError) -> None:
+    # A folder that was never written to is empty; one that cannot be read is not.
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 
 from include.hci.report.model import RunReport
@@ -13,8 +14,13 @@ COLUMNS = (
     *("cluster", "run", "node", "kb", "title", "update_id", "result", "hresult", "restart", "round", "meaning"),
     *("plugin", "at", "node_outcome", "node_error"),
 )
-#: A cell that begins with one of these is a formula, or a command, to some spreadsheet (OWASP, CSV injection).
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: A cell that begins with one of these is a formula, or a command, to some spreadsheet (OWASP, CSV injection); the wide signs
+#: are to those that read East Asian text.
+_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+#: Where a semicolon separates cells (Excel in most of Europe) a cell begins in the middle of one of ours.
+_DANGEROUS = re.compile(rf"(^|;[\s\"]*)(?=[{_SIGNS}])")
+#: Tells Excel, and PowerShell's Import-Csv, that the file is UTF-8.
+BYTE_ORDER_MARK = "\ufeff"
 _GOOD = ("succeeded", "succeeded-with-errors")
 
 
@@ -55,4 +61,5 @@ def _row(update: UpdateReport, meaning: str | None) -> tuple[object, ...]:
 
 def _cell(value: object) -> str:
     text = "" if value is None else " ".join(str(value).split())
-    return f"'{text}" if str(value or "").startswith(_DANGEROUS) else text
+    # Looked at as it is written: what stood before a sign may have been white space only.
+    return _DANGEROUS.sub(r"\1'", text)

@@ -12,6 +12,8 @@ from include.hci.settings.values import Settings, Text, TimeSpan, TimezoneName
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 LONGEST_WINDOW = timedelta(days=7)
+#: Beyond these years a date cannot be carried over to every time zone, nor a day be added to it.
+FIRST_YEAR, LAST_YEAR = 1970, 2999
 
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T]([0-9]{1,2}):([0-9]{2}))?")
@@ -36,8 +38,13 @@ def _clock(value: object) -> object:
 
 
 def _local(value: object) -> object:
-    if isinstance(value, date):
-        return value
+    moment = value if isinstance(value, date) else _read_local(value)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"{_shown(moment)} lies outside the years {FIRST_YEAR} to {LAST_YEAR}.")
+    return moment
+
+
+def _read_local(value: object) -> date:
     found = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
     try:
         if not found:
@@ -83,7 +90,9 @@ class MaintenanceWindow(Settings):
         default=(), description="Only the first to fourth, or last (5), of these days in the month. Default: every one."
     )
     opens: ClockTime = Field(description='Time of day, "22:00".')
-    duration: TimeSpan = Field(description='How long it stays open, "06:00:00"; seven days at most.')
+    duration: TimeSpan = Field(
+        description='How long it stays open, "06:00:00"; seven days at most. Whole days end at the same time of day.'
+    )
     timezone: TimezoneName = Field(description='Name of the IANA list: "Europe/Berlin", "UTC".')
 
     @field_validator("days_of_week", "weeks_of_month")

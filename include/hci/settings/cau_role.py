@@ -26,6 +26,8 @@ _BEYOND: Mapping[str, str] = MappingProxyType(
         "blackouts": "blackouts",
         "require_approval": "approval",
         "plan_only": "plan_only",
+        # Invoke-CauRun has it, Add- and Set-CauClusterRole have not (windows-powershell-docs).
+        "force_self_update": "force_self_update",
     }
 )
 

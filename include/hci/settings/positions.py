@@ -14,6 +14,8 @@ import yaml
 from include.hci.settings.problems import Location
 
 _Loader: type = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+#: What is longer is no number that anybody means, and Python refuses to read the longest.
+_LONGEST_INTEGER = 40
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?")
 _PLAIN = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
@@ -57,6 +59,13 @@ class YamlProblem(ValueError):
 
 def read_yaml(text: str) -> Document:
     """Return ``text`` with the line of every key; raises YamlProblem when it is no YAML or uses tags or loops."""
+    try:
+        return _read(text)
+    except RecursionError:
+        raise YamlProblem("is nested too deeply to be settings.", None) from None
+
+
+def _read(text: str) -> Document:
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -113,7 +122,7 @@ def _scalar(text: str, *, quoted: bool) -> object:
         return text
     if text in _PLAIN:
         return _PLAIN[text]
-    if _INTEGER.fullmatch(text):
+    if _INTEGER.fullmatch(text) and len(text) <= _LONGEST_INTEGER:
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
 

@@ -63,6 +63,7 @@ def explain(error: ErrorDetails, allowed: Collection[str]) -> str:
         "bool_parsing": f"must be true or false, not {value}.",
         "bool_type": f"must be true or false, not {value}.",
         "int_parsing": f"must be a whole number, not {value}.",
+        "int_parsing_size": f"must be a whole number that is not as long as {value}.",
         "int_type": f"must be a whole number, not {value}.",
         "int_from_float": f"must be a whole number, not {value}.",
         "float_parsing": f"must be a number, not {value}.",

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from include.hci.settings.calendar import Blackout, MaintenanceWindow
 from include.hci.settings.hooks import HookCommand
+from include.hci.settings.query import split_clauses
 from include.hci.settings.script_path import script_path_problem
 from include.hci.settings.selection import UpdateSelection
 from include.hci.settings.values import ComputerName, Settings, TimeSpan
@@ -25,6 +26,7 @@ DEFAULT_SESSION_CONFIGURATION = "Microsoft.PowerShell"
 Names = tuple[ComputerName, ...]
 Texts = tuple[str, ...]
 Minutes = Annotated[int, Field(ge=1, le=7 * 24 * 60)]
+VmName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
 CheckId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
@@ -34,10 +36,10 @@ class UpdatingRunProfile(Settings):
     # --- CAU's options that every run acts on
     max_failed_nodes: Annotated[int, Field(ge=0, le=15)] | None = Field(
         default=None,
-        description="How many nodes may fail before the run stops; one more stops it. Default: a third of the nodes.",
+        description="How many nodes may fail before the run stops; one more stops it. Default: a third of them, rounded down.",
     )
     max_retries_per_node: int = Field(
-        default=3, ge=0, le=64, description="How often a failed node is tried again (0 to 64)."
+        default=3, ge=0, le=64, description="How often a step that fails on a node is tried again (0 to 64)."
     )
     node_order: Names = Field(
         default=(), description="Nodes in the order to update them; the others follow. Default: fewest roles first."
@@ -145,7 +147,9 @@ class UpdatingRunProfile(Settings):
         default=False, description="Ask a person to approve the plan; no answer in time means no."
     )
     approvers: Texts = Field(
-        default=(), description="Airflow user names of those who may approve. None: whoever may answer the task."
+        default=(),
+        description="Ids of those who may approve, as Airflow's auth manager has them: user names with the simple one, numbers "
+        "with FAB. None: whoever may answer the task.",
     )
     approval_timeout_minutes: Minutes = Field(default=24 * 60, description="How long the answer is waited for.")
     pause_points: tuple[Literal["before-drain", "before-restart", "after-resume"], ...] = Field(
@@ -179,11 +183,16 @@ class UpdatingRunProfile(Settings):
     accepted_warnings: tuple[CheckId, ...] = Field(
         default=(), description="Ids of readiness checks whose warnings are accepted: same-build."
     )
+    local_vms: tuple[VmName, ...] = Field(
+        default=(),
+        description="Virtual machines that are no role of the cluster and may go down with their server, such as a domain"
+        " controller of its own; any other one that runs keeps a run from starting.",
+    )
     hooks: tuple[HookCommand, ...] = Field(
         default=(), description="Commands that tell a monitoring system about maintenance."
     )
 
-    @field_validator("node_order", "site_aware_updating_order", "accepted_warnings")
+    @field_validator("node_order", "site_aware_updating_order", "accepted_warnings", "local_vms")
     @classmethod
     def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         seen: set[str] = set()
@@ -207,6 +216,7 @@ class UpdatingRunProfile(Settings):
             raise ValueError("must not be empty. Leave the key out for the documented default.")
         if query.count("'") % 2:
             raise ValueError(f"{query!r} has a quote that is not closed: every value stands in two single quotes.")
+        split_clauses(query)
         return query
 
     @field_validator("warn_after")

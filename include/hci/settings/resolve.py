@@ -140,7 +140,14 @@ def _options(
             reader.report((*place, "profile_overrides", key), cluster, message)
         else:
             reader.report((*place, "profile"), cluster, f"{key} of the profile {profile!r} {message}")
-    return None if problems else options
+    return None if problems else _as_named(options, entry)
+
+
+def _as_named(options: UpdatingRunProfile, entry: ClusterEntry) -> UpdatingRunProfile:
+    """Return ``options`` with the nodes of ``node_order`` written as the cluster's own are: a form compares letter by letter."""
+    known = {node.name.casefold(): node.name for node in entry.nodes}
+    order = tuple(known[name.casefold()] for name in options.node_order)
+    return options if order == options.node_order else options.merged_with({"node_order": order})
 
 
 def _machine(host: ManagementHost | None) -> NodeSettings | None:

@@ -70,7 +70,8 @@ class UpdateSelection(Settings):
         default=0,
         ge=0,
         le=365,
-        description="Days since the cluster was first offered an update (when it was published is not known).",
+        description="Days since an update was published, where the node tells that (a scheduled task does, CAU's provider not),"
+        " else since the cluster was first offered it.",
     )
 
     @property

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from croniter import croniter  # type: ignore[import-untyped]
+from croniter import CroniterBadDateError, croniter  # type: ignore[import-untyped]
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -126,6 +126,10 @@ def _positive(value: timedelta) -> timedelta:
 def _cron(value: str) -> str:
     if len(value.split()) != 5 or not croniter.is_valid(value):
         raise ValueError(f'{value!r} is not a cron expression of five fields, as in "0 1 * * SUN" (Sundays at 01:00).')
+    try:
+        croniter(value, datetime(2000, 1, 1)).get_next(datetime)
+    except CroniterBadDateError:
+        raise ValueError(f"{value!r} is a time that never comes.") from None
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,13 +13,17 @@ from include.hci.cluster.nodes import get_cluster_nodes, resume_cluster_node, su
 from include.hci.cluster.storage import (
     disable_storage_maintenance_mode,
     enable_storage_maintenance_mode,
+    release_drives,
     repair_virtual_disk,
 )
 from include.hci.powershell.catalogue import format_code, plain_code
-from include.hci.powershell.errors import CommandFailed
+from include.hci.powershell.errors import CommandFailed, RemotingError
 from include.hci.report import events as ev
 from include.hci.report.values import RoleSeen
 from include.hci.steps.decisions import Scene
+
+#: ERROR_CLUSTER_NODE_PAUSED, ERROR_CLUSTER_NODE_DRAIN_IN_PROGRESS (win32, system error codes; MS-CMRP, ApiPauseNodeEx).
+PAUSED_ALREADY = (5070, 5962)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,17 @@ class SuspendNode:
 
     def perform(self, scene: Scene) -> None:
         """Order the pause; the drain runs on by itself."""
+        first = self.node not in scene.record.facts.paused
         event = ev.Pausing(node=self.node, state_before=self.state, roles=self.roles, seen=self.seen)
         scene.record.add(event, scene.clock())
         shell = scene.cluster.any(avoid=(self.node,))
         try:
             suspend_cluster_node(shell, self.node)
         except CommandFailed as error:
-            # Only the node's own state tells that nothing has come of it.
-            if any(node.name.lower() == self.node.lower() and node.is_up for node in get_cluster_nodes(shell)):
+            # A pause that this run's first order comes too late for is somebody else's; else only the node's own state tells that
+            # nothing has come of it.
+            late = first and any(error.has_code(code) for code in PAUSED_ALREADY)
+            if late or any(node.name.lower() == self.node.lower() and node.is_up for node in get_cluster_nodes(shell)):
                 code = None if error.code is None else format_code(plain_code(error.code))
                 refused = ev.PauseRefused(node=self.node, why=error.detail, code=code)
                 scene.record.add(refused, scene.clock())
@@ -119,7 +127,15 @@ class EnterMaintenance:
     def perform(self, scene: Scene) -> None:
         """Order it; the storage refuses when that would take the last copy of a virtual disk away."""
         scene.record.add(ev.MaintenanceEntering(node=self.node), scene.clock())
-        enable_storage_maintenance_mode(scene.cluster.any(avoid=(self.node,)), self.node)
+        shell = scene.cluster.any(avoid=(self.node,))
+        try:
+            enable_storage_maintenance_mode(shell, self.node)
+        except CommandFailed:
+            # It takes one drive after the other, and keeps those that it has when it breaks off: they would hold every virtual
+            # disk degraded, and nobody could pause a server any more.
+            with suppress(RemotingError):
+                release_drives(shell, self.node)
+            raise
         scene.record.add(ev.MaintenanceEntered(node=self.node), scene.clock())
 
 
@@ -140,12 +156,16 @@ class LeaveMaintenance:
 
 @dataclass(frozen=True, slots=True)
 class RestartNode:
-    """Tell ``node`` to restart; only a boot time later than ``boot_time`` proves that it did."""
+    """Tell ``node`` to restart; only a boot time later than ``boot_time`` proves that it did.
+
+    ``local_time`` is what its own clock showed together with that.
+    """
 
     node: str
     boot_time: datetime
     why: str
     step: ev.StepName = "restart"
+    local_time: datetime | None = None
 
     def describe(self) -> str:
         """Return the command."""
@@ -153,7 +173,13 @@ class RestartNode:
 
     def perform(self, scene: Scene) -> None:
         """Order it in the node's own session."""
-        event = ev.RestartOrdered(step=self.step, node=self.node, boot_time_before=self.boot_time, why=self.why)
+        event = ev.RestartOrdered(
+            step=self.step,
+            node=self.node,
+            boot_time_before=self.boot_time,
+            local_time_before=self.local_time,
+            why=self.why,
+        )
         scene.record.add(event, scene.clock())
         restart_computer(scene.cluster.on(self.node))
 

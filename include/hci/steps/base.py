@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -133,5 +133,7 @@ def read_storage(shell: Shell) -> StorageFacts:
 
 
 def read_lock(cluster: Cluster, context: StepContext, members: Members) -> LockState:
-    """Read who holds the run lock on the nodes that can hold it."""
-    return RunLock(cluster, context.guid).read(members.lockable)
+    """Read who holds the run lock on the nodes that can hold it, and whether this run is done with it."""
+    record = context.record
+    given_back = record.facts.lock_guid is None and record.last(ev.LockReleased) is not None
+    return replace(RunLock(cluster, context.guid).read(members.lockable), given_back=given_back)

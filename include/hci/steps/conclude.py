@@ -7,26 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from uuid import UUID
 
-from include.hci.cluster.cau import NAMESPACE, LockClass, get_lock_holders
+from include.hci.cluster.cau import LockClass, get_lock_holders
 from include.hci.cluster.facade import Cluster
 from include.hci.cluster.nodes import ClusterNode
-from include.hci.cluster.storage import get_fault_domains
-from include.hci.cluster.values import DrainStatus, NodeState
+from include.hci.cluster.storage import FaultDomain, get_fault_domains
+from include.hci.cluster.values import NodeState
 from include.hci.cluster.witness import read_from_witness
 from include.hci.policy import hygiene as policy
 from include.hci.policy.gates import find_node
 from include.hci.powershell.errors import CommandFailed, RemotingError
+from include.hci.powershell.shell import Shell
 from include.hci.report import events as ev
 from include.hci.report.facts import OpenRestart, RunFacts
+from include.hci.report.record import RunRecord
 from include.hci.steps.actions import LeaveMaintenance, Note, ReleaseRunLock, ResumeNode
 from include.hci.steps.answer import NodeAnswer, open_orders, read_answer, restarted
 from include.hci.steps.base import LOCKABLE, BaseStep
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Act, Action, Clock, Decision, Done, Scene, Wait
 from include.hci.steps.hygiene import ProveHygiene, Sight
+from include.hci.steps.pausing import SETTLES, UNSEEN, is_anothers
+from include.hci.steps.remainders import GiveUp, Remainder, Remember, Try, is_said, remove_command
 from include.hci.steps.undo import Stages, Standing, Undoer, read_standings, subject_of
 from include.hci.steps.undoers import UNDOERS
 from include.hci.steps.work import ReleaseUpdater
@@ -35,30 +40,26 @@ from include.hci.steps.work import ReleaseUpdater
 PATIENCE = timedelta(minutes=5)
 #: How long disks may take to leave maintenance mode; a wait without an end would keep everything else from being undone.
 LEAVING = timedelta(minutes=20)
-#: Said of a node that is resumed although its pause may have been another's: nothing that can be read tells whose it is.
-_UNSEEN = ", though nobody saw this run's order to pause it arrive: if a person has paused it, pause it again"
-#: How often each thing is tried.
+#: When nobody has worked on a run for so long, whoever holds the lock now may have paused what the run had paused: a lock without
+#: an owner lasts for an hour (MSFT_CAURun class).
+STALE = timedelta(minutes=30)
+#: How often each thing is tried, and how long it is given to show.
 MOST_TRIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Remainder:
-    """Something that could not be undone: what, why, and the command to type."""
-
-    what: str
-    why: str
-    command: str
+TRY_AGAIN_AFTER = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class ConcludeFacts:
     """What is still as this run left it.
 
-    ``silence`` is why the cluster could not be read at all. ``run_locks`` and ``node_locks``: nodes on which our lock objects
-    stand; ``unread``: nodes whose lock objects could not be read, with the reason. ``tries`` and ``given_up`` by subject.
+    ``silence`` is why the cluster could not be read at all, ``blind`` why its storage could not. ``run_locks``, ``node_locks``:
+    nodes on which our lock objects stand; ``unread``: nodes whose lock objects could not be read, with the reason. ``others``:
+    who else holds the run lock, where nobody has worked on this run for so long that they may have paused its nodes since.
+    ``since``: since when what is waited for has been so at every reading. ``tries``, ``tried`` (when last) and ``given_up`` by
+    subject.
     ``orders``: restarts of paused nodes that were ordered and not seen, with the nodes' own ``answers``. ``standings``: how the
     run's other changes stand, the last one first, and ``staged`` since when some of them wait for what was done.
-    ``unproven``: it is still to be shown that nothing was left behind.
+    ``unproven``: it is still to be shown that nothing was left behind. ``unreadable``: what of the run's record cannot be read.
     """
 
     nodes: tuple[ClusterNode, ...]
@@ -78,6 +79,11 @@ class ConcludeFacts:
     standings: tuple[Standing, ...] = ()
     unproven: bool = False
     staged: Mapping[str, datetime] = field(default_factory=dict)
+    blind: str = ""
+    others: str = ""
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    tried: Mapping[str, datetime] = field(default_factory=dict)
+    unreadable: str = ""
 
 
 class Conclude(BaseStep[ConcludeFacts]):
@@ -91,11 +97,14 @@ class Conclude(BaseStep[ConcludeFacts]):
         self._undoers = undoers
         self._began: datetime | None = None
         self.tries: dict[str, int] = {}
+        self.tried: dict[str, datetime] = {}
         self.given_up: dict[str, Remainder] = {}
         self._silent: dict[str, str] = {}
         self.undone: list[str] = []
         self._proved: ConcludeFacts | None = None
         self._stages = Stages()
+        self._since: dict[str, datetime] = {}
+        self._quiet_since = last_work(context.record)
         self._patience = min(PATIENCE, timedelta(minutes=context.options.reboot_timeout_minutes))
 
     def observe(self, cluster: Cluster) -> ConcludeFacts:
@@ -106,21 +115,31 @@ class Conclude(BaseStep[ConcludeFacts]):
         return replace(facts, unproven=True, staged=self._stages.note(facts.standings, self._clock()))
 
     def _read(self, cluster: Cluster) -> ConcludeFacts:
-        self._began = self._began or self._clock()
+        now = self._clock()
+        self._began = self._began or now
         changes = self.changes
         open_ones = [change for change in changes.changes if subject_of(change) not in self.given_up]
         standings = read_standings(cluster, self.context, open_ones, self._undoers)
-        shared = (MappingProxyType(dict(self.tries)), MappingProxyType(dict(self.given_up)), tuple(self.undone))
+        facts = ConcludeFacts(
+            nodes=(),
+            changes=changes,
+            began=self._began,
+            tries=MappingProxyType(dict(self.tries)),
+            tried=MappingProxyType(dict(self.tried)),
+            given_up=MappingProxyType(dict(self.given_up)),
+            undone=tuple(self.undone),
+            standings=standings,
+            unreadable="; ".join(f"{broken.file} ({broken.reason})" for broken in self.context.record.unreadable()),
+        )
+        waiting = [subject_of(standing.change) for standing in standings if standing.wait]
         try:
             shell, nodes = read_from_witness(cluster, avoid=tuple(changes.paused))
-            domains = get_fault_domains(shell) if changes.in_maintenance or changes.paused else ()
         except RemotingError as error:
-            silence, none = error.detail, frozenset[str]()
-            return ConcludeFacts(
-                (), changes, self._began, silence, none, none, (), (), {}, *shared, standings=standings
-            )
+            return replace(facts, silence=error.detail, since=self._lasting(now, "silence", *waiting))
+        domains, blind = _read_domains(shell) if changes.in_maintenance or changes.paused else ((), "")
         held: dict[LockClass, list[str]] = {"MSFT_CAURun": [], "MSFT_CAUNode": []}
         unread: dict[str, str] = {}
+        others: dict[UUID, str] = {}
         states = {node.name: node.state for node in nodes}
         # A node that the cluster keeps out may well be up: its provider answers, and its lock objects are given back.
         kept_out = {node.name for node in nodes if node.kept_out}
@@ -138,32 +157,42 @@ class Conclude(BaseStep[ConcludeFacts]):
                 for kind, names in held.items():
                     holders = get_lock_holders(cluster.on(name), name, kind)
                     names.extend(name for holder in holders if holder.guid == self.context.guid)
+                    if kind == "MSFT_CAURun":
+                        others.update({holder.guid: name for holder in holders if holder.guid != self.context.guid})
             except (RemotingError, ValueError) as error:
                 unread[name] = str(error)
                 if name in kept_out:  # it was asked once; a node that is cut off keeps everybody waiting
                     self._silent[name] = str(error)
         maintained = frozenset(domain.name.lower() for domain in domains if domain.in_maintenance)
         leaving = frozenset(domain.name.lower() for domain in domains if domain.leaves_maintenance)
-        run, node_locks = tuple(held["MSFT_CAURun"]), tuple(held["MSFT_CAUNode"])
         restarts = {name: open_orders(self.context.record, name) for name in changes.paused}
         orders = {name: found[-1] for name, found in restarts.items() if found}
         running = {node.name for node in nodes if node.state in LOCKABLE}
-        answers = {name: read_answer(cluster, name) for name in orders if name in running}
-        return ConcludeFacts(
-            nodes,
-            changes,
-            self._began,
-            "",
-            maintained,
-            leaving,
-            run,
-            node_locks,
-            unread,
-            *shared,
-            orders,
-            answers,
-            standings,
+        return replace(
+            facts,
+            nodes=nodes,
+            blind=blind,
+            in_maintenance=maintained,
+            leaving_maintenance=leaving,
+            run_locks=tuple(held["MSFT_CAURun"]),
+            node_locks=tuple(held["MSFT_CAUNode"]),
+            unread=unread,
+            others=_held_by(others) if now - self._quiet_since >= STALE else "",
+            orders=orders,
+            answers={name: read_answer(cluster, name) for name in orders if name in running},
+            since=self._lasting(
+                now,
+                *waiting,
+                *(["storage"] if blind else []),
+                *(f"away {node.name}" for node in nodes if node.state not in LOCKABLE or node.kept_out),
+                *(f"unread {name}" for name in unread if name in running and name not in kept_out),
+            ),
         )
+
+    def _lasting(self, now: datetime, *subjects: str) -> Mapping[str, datetime]:
+        """Return since when each of ``subjects`` has been found at every reading, so that one lost reading uses up no wait."""
+        self._since = {subject: self._since.get(subject, now) for subject in subjects}
+        return MappingProxyType(self._since)
 
     def decide(self, facts: ConcludeFacts, now: datetime) -> Decision:
         """Do the next thing that is still to be undone: nodes first, the lock last.
@@ -173,8 +202,8 @@ class Conclude(BaseStep[ConcludeFacts]):
         if facts.silence and (taking_back := self._take_back(facts, now)):
             return taking_back
         if facts.silence:
-            if now - facts.began < self._patience:
-                return Wait(f"the cluster does not answer: {facts.silence}")
+            if waiting := self._wait_for(facts, "silence", f"the cluster does not answer: {facts.silence}", now):
+                return waiting
             remainder = self._unreadable(facts)
             return self._give_up(remainder) if remainder else self._end(facts)
         for name in facts.changes.paused:
@@ -183,10 +212,9 @@ class Conclude(BaseStep[ConcludeFacts]):
                 return decision
         for name in facts.node_locks:
             action = ReleaseUpdater(self.context, name)
-            command = _remove_command("MSFT_CAUNode", str(self.context.guid), name)
-            if decision := self._attempt(
-                facts, f"updater {name}", action, f"MSFT_CAUNode of this run on {name}", command
-            ):
+            command = remove_command("MSFT_CAUNode", str(self.context.guid), name)
+            what = f"MSFT_CAUNode of this run on {name}"
+            if decision := self._attempt(facts, f"updater {name}", action, what, command, now):
                 return decision
         if taking_back := self._take_back(facts, now):
             return taking_back
@@ -194,6 +222,9 @@ class Conclude(BaseStep[ConcludeFacts]):
             return self._release(facts)
         for name in facts.changes.lock_nodes:
             if name in facts.unread and f"lock {name}" not in facts.given_up:
+                said = f"the run lock on {name} could not be read: {facts.unread[name]}"
+                if f"unread {name}" in facts.since and (waiting := self._wait_for(facts, f"unread {name}", said, now)):
+                    return waiting
                 why = f"{facts.unread[name]}; they disappear by themselves after an hour without activity"
                 return self._give_up((f"lock {name}", self._locks(name, why)))
         return self._end(facts)
@@ -221,20 +252,30 @@ class Conclude(BaseStep[ConcludeFacts]):
         key, what = f"node {name}", f"{name} is paused by this run"
         node = find_node(facts.nodes, name)
         if node is None:
-            return self._give_up((key, Remainder(what, "the cluster has no such node any more", command)))
-        if node.kept_out:
+            gone = "it is no node of the cluster any more, so there is nothing to resume"
+            again = f"Add-ClusterNode -Name {name} if it is to be one again: it comes back Up"
+            return self._give_up((key, Remainder(f"{name} was paused by this run", gone, again)))
+        if node.kept_out == "quarantined":
             cleared = f"Start-ClusterNode -Name {name} -ClearQuarantine, then {command}"
-            by_hand = cleared if node.kept_out == "quarantined" else command
-            return self._give_up((key, Remainder(what, f"the node is {node.kept_out}", by_hand)))
+            return self._give_up((key, Remainder(what, "the node is quarantined", cleared)))
+        if facts.others and node.state is NodeState.PAUSED:
+            why = f"another coordinator holds the cluster ({facts.others}) and may have paused the node since"
+            return self._give_up((key, Remainder(what, why, f"{command}, when the other one has ended")))
         if name in facts.changes.in_maintenance:
             by_hand = f"Get-StorageScaleUnit -FriendlyName {name} | Disable-StorageMaintenanceMode; {command}"
             held = f"the disks of {name} are in maintenance mode"
+            if facts.blind:
+                said = f"the storage does not say whether the disks of {name} are in maintenance mode: {facts.blind}"
+                return self._wait_for(facts, "storage", said, now) or self._give_up(
+                    (key, Remainder(held, facts.blind, by_hand))
+                )
             if name.lower() in facts.leaving_maintenance:
-                if now < max(facts.began, self._restart_ends(facts, name) or facts.began) + LEAVING:
-                    return Wait(f"the disks of {name} are leaving maintenance mode")
+                until = max(facts.began, self._restart_ends(facts, name) or facts.began) + LEAVING
+                if now < until:
+                    return Wait(f"the disks of {name} are leaving maintenance mode", deadline=until)
                 return self._give_up((key, Remainder(held, "they have been leaving it for too long", by_hand)))
             if name.lower() in facts.in_maintenance:
-                return self._attempt(facts, key, LeaveMaintenance(name), held, by_hand)
+                return self._attempt(facts, key, LeaveMaintenance(name), held, by_hand, now)
             seen = (ev.MaintenanceLeft(step=self.name, node=name),)
             return Act(Note(f"the disks of {name} are in service", seen), "they left maintenance mode")
         if name in facts.orders and (waiting := self._await_restart(facts, name, now)):
@@ -243,45 +284,55 @@ class Conclude(BaseStep[ConcludeFacts]):
         if node.is_up and by_itself and name.lower() in facts.in_maintenance:
             # It came back without a resume, evicted and added again for example: nobody else ends what its drain began.
             by_hand = f"Get-StorageScaleUnit -FriendlyName {name} | Disable-StorageMaintenanceMode"
-            return self._attempt(
-                facts, key, LeaveMaintenance(name), f"the disks of {name} are in maintenance mode", by_hand
-            )
+            held = f"the disks of {name} are in maintenance mode"
+            return self._attempt(facts, key, LeaveMaintenance(name), held, by_hand, now)
         unseen = name in facts.changes.pause_unseen
         if node.is_up:
-            undone = f"{name} was resumed{_UNSEEN if unseen and not by_itself else ''}"
+            undone = f"{name} was resumed{f', though {UNSEEN}' if unseen and not by_itself else ''}"
             seen_up = (ev.Resumed(step=self.name, node=name, failback_mode=failback), ev.Undone(node=name, what=undone))
-            return Act(_Remember(self, undone, Note(f"{name} is Up", seen_up)), "it is in service again")
-        if node.state is NodeState.PAUSED and unseen and node.drain is DrainStatus.NOT_INITIATED:
-            # The run itself always drains what it pauses.
-            why = "somebody paused it without a drain, and nobody saw this run's own order to pause it arrive"
+            return Act(Remember(self, undone, Note(f"{name} is Up", seen_up)), "it is in service again")
+        since = now - facts.changes.paused[name]
+        if why := is_anothers(node, since, unseen=unseen):
+            if since < SETTLES:
+                return Wait(f"{name} is paused, and its drain is not to be seen yet", deadline=now + SETTLES - since)
             return self._give_up((key, Remainder(f"{name} is paused", why, command)))
         if node.state is NodeState.PAUSED:
-            return self._attempt(facts, key, ResumeNode(name, failback, self.name), what, command)
-        until = max(facts.began + self._patience, self._restart_ends(facts, name) or facts.began)
-        if now < until:
-            return Wait(f"{name} is {node.state}: it is resumed as soon as it is back", deadline=None)
-        return self._give_up((key, Remainder(what, f"the node is {node.state}", command)))
+            return self._attempt(facts, key, ResumeNode(name, failback, self.name), what, command, now)
+        state = node.kept_out or str(node.state)
+        said = f"{name} is {state}: it is resumed as soon as it is back"
+        if waiting := self._wait_for(facts, f"away {name}", said, now, self._restart_ends(facts, name)):
+            return waiting
+        return self._give_up((key, Remainder(what, f"the node is {state}", command)))
+
+    def _wait_for(
+        self, facts: ConcludeFacts, subject: str, said: str, now: datetime, until: datetime | None = None
+    ) -> Wait | None:
+        """Return the wait for ``subject``: until it has been so for too long, at least until ``until``; None: it is over."""
+        end = facts.since.get(subject, facts.began) + self._patience
+        end = max(end, until or end)
+        return Wait(said, deadline=end) if now < end else None
 
     def _take_back(self, facts: ConcludeFacts, now: datetime) -> Decision | None:
         later: Decision | None = None
         for standing in facts.standings:
             change, subject = standing.change, subject_of(standing.change)
-            since = facts.staged.get(subject, facts.began)
-            if standing.wait and now < max(since + self._patience, standing.until or since):
-                wait = Wait(f"{standing.what}: {standing.wait}")
+            since = facts.staged.get(subject, facts.since.get(subject, facts.began))
+            until = max(since + self._patience, standing.until or since)
+            if standing.wait and now < until:
+                wait = Wait(f"{standing.what}: {standing.wait}", deadline=until)
                 if standing.holds_up:
                     return wait
                 later = later or wait
                 continue
             if standing.undo is not None:
-                return self._attempt(facts, subject, standing.undo, standing.what, standing.command)
+                return self._attempt(facts, subject, standing.undo, standing.what, standing.command, now)
             if standing.wait:
                 return self._give_up((subject, Remainder(standing.what, standing.wait, standing.command)))
             node = change.node or None
             said = f"{standing.what}: as it was found"
             seen = ev.ChangeTakenBack(step=self.name, node=node, change=change.kind, subject=change.subject)
             note = Note(said, (seen, ev.Undone(node=node, what=said)))
-            return Act(_Remember(self, said, note), "what this run changed is put back")
+            return Act(Remember(self, said, note), "what this run changed is put back")
         return later
 
     def _await_restart(self, facts: ConcludeFacts, name: str, now: datetime) -> Decision | None:
@@ -290,7 +341,8 @@ class Conclude(BaseStep[ConcludeFacts]):
             seen = restarted(name, answer, answer.boot_time, self.name)
             return Act(Note(f"{name} has restarted", (seen,)), "the restart was not seen before")
         # A node that is about to go down must not get its roles back.
-        return Wait(f"{name} was told to restart and has not been seen to do so yet") if until and now < until else None
+        said = f"{name} was told to restart and has not been seen to do so yet"
+        return Wait(said, deadline=until) if until and now < until else None
 
     def _restart_ends(self, facts: ConcludeFacts, name: str) -> datetime | None:
         order = facts.orders.get(name)
@@ -300,17 +352,19 @@ class Conclude(BaseStep[ConcludeFacts]):
     def _release(self, facts: ConcludeFacts) -> Decision:
         action = ReleaseRunLock(self.context.guid, facts.run_locks)
         if facts.tries.get("lock", 0) < MOST_TRIES:
-            return Act(_Try(self, "lock", action), "the run is over")
+            return Act(Try(self, "lock", action), "the run is over")
         open_ones = [name for name in facts.run_locks if f"lock {name}" not in facts.given_up]
         if not open_ones:
             return self._end(facts)
-        command = _remove_command("MSFT_CAURun", str(self.context.guid), open_ones[0])
+        command = remove_command("MSFT_CAURun", str(self.context.guid), open_ones[0])
         remainder = Remainder(
             f"the run lock on {open_ones[0]}", f"it could not be removed in {MOST_TRIES} tries", command
         )
         return self._give_up((f"lock {open_ones[0]}", remainder))
 
-    def _attempt(self, facts: ConcludeFacts, key: str, action: Action, what: str, command: str) -> Decision | None:
+    def _attempt(
+        self, facts: ConcludeFacts, key: str, action: Action, what: str, command: str, now: datetime
+    ) -> Decision | None:
         if key in facts.given_up:
             return None
         # Every action of one subject has its own tries: leaving maintenance mode must not use up those of the resume.
@@ -319,11 +373,14 @@ class Conclude(BaseStep[ConcludeFacts]):
             return self._give_up(
                 (key, Remainder(what, f"'{action.describe()}' did not help in {MOST_TRIES} tries", command))
             )
-        return Act(_Try(self, subject, action), "this run must not leave it behind")
+        if subject in facts.tried and now < facts.tried[subject] + TRY_AGAIN_AFTER:
+            # What a command has done may take a moment to be seen, and what keeps it from working a moment to pass.
+            return Wait(f"'{action.describe()}' has not helped yet; it is tried {MOST_TRIES} times")
+        return Act(Try(self, subject, action), "this run must not leave it behind")
 
     def _give_up(self, remainder: tuple[str, Remainder]) -> Act:
         key, left = remainder
-        return Act(_GiveUp(self, key, left), left.why)
+        return Act(GiveUp(self, key, left), left.why)
 
     def _unreadable(self, facts: ConcludeFacts) -> tuple[str, Remainder] | None:
         for name in facts.changes.paused:
@@ -340,18 +397,25 @@ class Conclude(BaseStep[ConcludeFacts]):
         guid = str(self.context.guid)
         command = "; ".join(
             [
-                _remove_command("MSFT_CAURun", guid, name),
-                _remove_command("MSFT_CAUNode", guid, name).partition(": ")[2],
+                remove_command("MSFT_CAURun", guid, name),
+                remove_command("MSFT_CAUNode", guid, name).partition(": ")[2],
             ]
         )
         return Remainder(f"the run lock on {name}, and MSFT_CAUNode of this run if it is there", why, command)
 
     def _end(self, facts: ConcludeFacts) -> Decision:
+        if facts.unreadable and "record " not in facts.given_up:
+            why = f"what the run has changed may stand there, so it was not taken back: {facts.unreadable}"
+            look = "Get-ClusterNode shows what is paused; compare it with the run's report"
+            return self._give_up(("record ", Remainder("a part of this run's record cannot be read", why, look)))
         if facts.unproven:
             return Act(self._proof(facts), "nothing may be left behind unsaid")
         left = [{"what": item.what, "why": item.why, "command": item.command} for item in facts.given_up.values()]
         released = not facts.silence and not any(key.startswith("lock ") for key in facts.given_up)
-        details = {"undone": list(facts.undone), "left": left, "lock_released": released}
+        details: dict[str, object] = {"undone": list(facts.undone), "left": left, "lock_released": released}
+        if left and facts.silence and not facts.changes.changes:
+            # Nothing is left to a person's judgement: it is only that nobody could look.
+            details["silent"] = facts.silence
         if left:
             return Done(
                 "left-work", "; ".join(f"{item.what} ({item.why})" for item in facts.given_up.values()), details
@@ -370,90 +434,27 @@ class Conclude(BaseStep[ConcludeFacts]):
         def proved(remainders: tuple[policy.Remainder, ...], scene: Scene) -> None:
             self._proved = facts
             for item in remainders:
-                if not _is_said(item, facts.given_up):
+                if not is_said(item, facts.given_up):
                     why = "the nodes were compared with how this run had found them"
                     left = Remainder(item.what, why, item.command)
-                    _GiveUp(self, f"proof {item.node}", left).perform(scene)
+                    GiveUp(self, f"proof {item.node}", left).perform(scene)
 
         return ProveHygiene(self.context, Sight(facts.nodes, locks, dict(self._silent)), proved, facts.silence)
 
 
-def _is_said(item: policy.Remainder, given_up: Mapping[str, Remainder]) -> bool:
-    """Return whether what is left is among what was given up before, which says why as well."""
-    subjects = [subject for word, of in _SUBJECTS.items() if word in item.command for subject in of]
-    return any(
-        key == f"{subject} {item.node}" or key.startswith(f"{subject} {item.node} ")
-        for key in given_up
-        for subject in subjects
-    )
+def last_work(record: RunRecord) -> datetime:
+    """Return when somebody has last worked on the run, other than to end it; the first moment of all where nobody has."""
+    worked = (entry.at for entry in reversed(record.events()) if entry.step not in ("conclude", "operator"))
+    return next(worked, datetime.min.replace(tzinfo=UTC))
 
 
-#: By what a remainder's command contains, the subjects under which the same was given up.
-_SUBJECTS: Mapping[str, tuple[str, ...]] = {
-    "Resume-ClusterNode": ("node",),
-    "StorageMaintenanceMode": ("node",),
-    "MSFT_CAU": ("lock", "updater"),
-    "WSManCredSSP": ("change credssp-server", "change credssp-client"),
-    "Set-Service": ("change service-start-type",),
-    "NetFirewallRule": ("change firewall-group",),
-    "ScheduledTask": ("change scheduled-task",),
-}
+def _read_domains(shell: Shell) -> tuple[tuple[FaultDomain, ...], str]:
+    """Return the servers' disks as the storage shows them, or why it does not: that keeps no node from being resumed."""
+    try:
+        return get_fault_domains(shell), ""
+    except (RemotingError, ValueError) as error:
+        return (), str(error)
 
 
-@dataclass(frozen=True, slots=True)
-class _Try:
-    """Counts a try, then does ``action``."""
-
-    step: Conclude
-    subject: str
-    action: Action
-
-    def describe(self) -> str:
-        return self.action.describe()
-
-    def perform(self, scene: Scene) -> None:
-        self.step.tries[self.subject] = self.step.tries.get(self.subject, 0) + 1
-        self.action.perform(scene)
-
-
-@dataclass(frozen=True, slots=True)
-class _Remember:
-    """Does ``action`` and remembers what it undid."""
-
-    step: Conclude
-    undone: str
-    action: Action
-
-    def describe(self) -> str:
-        return self.action.describe()
-
-    def perform(self, scene: Scene) -> None:
-        self.action.perform(scene)
-        self.step.undone.append(self.undone)
-
-
-@dataclass(frozen=True, slots=True)
-class _GiveUp:
-    """Puts on record what is left for a person."""
-
-    step: Conclude
-    subject: str
-    left: Remainder
-
-    def describe(self) -> str:
-        return f"leave to a person: {self.left.what}"
-
-    def perform(self, scene: Scene) -> None:
-        kind, _, rest = self.subject.partition(" ")
-        node = (rest.split(" ")[1] if kind == "change" else rest) or None
-        event = ev.Left(node=node, what=self.left.what, why=self.left.why, command=self.left.command)
-        scene.record.add(event, scene.clock())
-        key = self.subject if kind != "proof" else f"{self.subject} {self.left.what}"
-        self.step.given_up[key] = self.left
-
-
-def _remove_command(kind: LockClass, guid: str, node: str) -> str:
-    return (
-        f"On {node}: Get-CimInstance -Namespace {NAMESPACE} -ClassName {kind}"
-        f" -Filter \"OrchestratorGuid='{guid}'\" | Remove-CimInstance"
-    )
+def _held_by(others: Mapping[UUID, str]) -> str:
+    return ", ".join(f"{guid} on {name}" for guid, name in others.items())

@@ -103,26 +103,40 @@ class StepRunner(Generic[F]):
         self._last_action: str | None = None
         self._journalled = _last_key(record, step)
         self._tried: _Key | None = None
+        self._is_halted = False
+
+    def halt(self) -> None:
+        """Let a round that is under way end without an action: somebody else goes on with the step, or nobody is to.
+
+        Called from another thread than the round's. An action that has begun runs to its end.
+        """
+        self._is_halted = True
 
     def tick(self, *, act: bool = True) -> Decision:
         """Observe, decide and act once; return the decision, which is on record when it differs from the one before.
 
         Without ``act`` an action is only returned, neither done nor recorded: a first look that changes nothing.
         """
+        heard = self.record.heard(self.step.node)
         try:
             facts = self.step.observe(self.cluster)
         except RemotingError as error:
             return self._settle(self._unread(error))
         self._failing_since = None
+        if self._is_halted:
+            return Wait("this process goes on no further with the step")
         now = self.clock()
         for event in self.step.noticed(facts):
             self.record.add(event, now)
         decision = self._as_asked(self.step.decide(facts, now), facts)
         if not isinstance(decision, Act):
             self._tried = None
-            return self._settle(decision, facts)
+            return self._settle(decision, facts, now)
         if not act:
             return decision
+        if self._is_halted or self.record.heard(self.step.node) != heard:
+            # A process that stood still between looking and acting acts on what was: another one may have gone on meanwhile.
+            return Wait("the run's record has changed since the cluster was read, so it is read again")
         described = decision.action.describe()
         self._repeats = self._repeats + 1 if described == self._last_action else 0
         self._last_action = described
@@ -197,12 +211,13 @@ class StepRunner(Generic[F]):
             return Wait(f"'{action.describe()}' was refused for now: {error.detail}", on_deadline=problem)
         return Stop(problem)
 
-    def _settle(self, decision: Decision, facts: F | None = None) -> Decision:
+    def _settle(self, decision: Decision, facts: F | None = None, now: datetime | None = None) -> Decision:
         if isinstance(decision, Wait):
             # An action that was refused and is tried again later is not one without effect.
             self._repeats, self._last_action = 0, None
             limit = self._limit(decision)
-            if limit is not None and self.clock() >= limit:
+            # By the time that it was decided at: a step that still waits then has its own say when the wait is over.
+            if limit is not None and (now or self.clock()) >= limit:
                 problem = decision.on_deadline or gave_up(self._who(), decision, limit)
                 return self._settle(Stop(problem), facts)
             decision = replace(decision, deadline=limit)

@@ -11,6 +11,7 @@ from include.hci.cluster.role_moves import cancel_migration, live_migrate, move_
 from include.hci.cluster.witness import read_from_witness
 from include.hci.policy.gates import find_node
 from include.hci.powershell.errors import AuthenticationRefused, CommandFailed, NodeUnreachable
+from include.hci.powershell.quoting import quoted
 from include.hci.report import events as ev
 from include.hci.report.facts import Change
 from include.hci.report.record import RunRecord
@@ -117,7 +118,7 @@ class MovedRole:
         what = f"{change.subject}, moved from {change.before} to {change.after} by this run"
         return (
             what,
-            f"Move-ClusterVirtualMachineRole -Name '{change.subject}' -Node {change.before} -MigrationType Live",
+            f"Move-ClusterVirtualMachineRole -Name {quoted(change.subject)} -Node {change.before} -MigrationType Live",
         )
 
     def read(self, cluster: Cluster, context: StepContext, change: Change) -> Standing:

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from include.hci.cluster.lock import LockState
 from include.hci.cluster.nodes import ClusterGroup, ClusterNode
 from include.hci.cluster.values import DrainStatus, NodeState
+from include.hci.policy.deadlines import run_deadlines
+from include.hci.policy.estimates import estimate_node_range
 from include.hci.policy.gates import nodes_out
+from include.hci.policy.plan import Plan
+from include.hci.policy.windows import GateAnswer, may_begin
+from include.hci.report import events as ev
 from include.hci.report.events import StepName
 from include.hci.report.values import Problem
+from include.hci.settings import RunOptions
 from include.hci.steps.actions import TakeRunLock
-from include.hci.steps.decisions import Act, Stop, Wait
+from include.hci.steps.decisions import Act, Done, Stop, Wait
+
+#: The steps that take servers, or what runs on them, out of service or work on them then: these need the run's own beginning.
+TAKES_OUT = frozenset(
+    {
+        *("turn", "drain", "install", "restart"),
+        *("downtime_gate", "install_before", "stop_vms", "stop_cluster", "install_offline", "restart_offline"),
+    }
+)
+#: How a step ends that the calendar does not allow any more: the next run goes on with the node.
+PARKED = "parked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +51,9 @@ class Custody:
 def lock_decision(lock: LockState, step: StepName) -> Act | Stop | None:
     """Return what to do about the run lock, or None when it is ours everywhere.
 
-    The provider drops a lock after an hour without activity; as long as nobody else has taken it, we take it again.
+    The provider drops a lock after an hour without activity; as long as nobody else has taken it, we take it again. What the run
+    has given back itself no step takes again that takes servers out of service: one that goes on after the end (a database was
+    restored, a process stood still) would work on a cluster that nobody looks after any more.
     """
     if lock.foreign:
         held = ", ".join(f"{holder.guid} on {holder.node}" for holder in lock.foreign)
@@ -45,6 +64,15 @@ def lock_decision(lock: LockState, step: StepName) -> Act | Stop | None:
                 next_action="Look at Get-CauRun and Windows Admin Center; start again when the other one has ended."
                 " A lock without a living owner disappears after an hour without activity.",
                 retry_is_safe=True,
+            )
+        )
+    if lock.given_back and step in TAKES_OUT:
+        return Stop(
+            Problem(
+                title="This run has ended and given the run lock back, so that nothing more is begun by it.",
+                meaning="What it had changed was taken back at its end, by itself or by the DAG that makes the cluster safe.",
+                next_action="Start a new run. To let this one go on, clear its task 'take_lock' with everything downstream.",
+                retry_is_safe=False,
             )
         )
     if lock.missing:
@@ -93,6 +121,45 @@ def custody_decision(custody: Custody, doing: str) -> Stop | Wait | None:
 def others_out(nodes: tuple[ClusterNode, ...], name: str, tolerated: tuple[str, ...]) -> tuple[ClusterNode, ...]:
     """Return the nodes that are out of service beside ``name`` and the ``tolerated`` ones, which the plan found so."""
     return nodes_out(nodes, but=name, tolerated=tolerated)
+
+
+def calendar_decision(
+    name: str, options: RunOptions, plan: Plan | None, began_at: datetime | None, now: datetime
+) -> Done | Stop | None:
+    """Return why the windows, the blackouts or stop_after leave no room for one more node, ``name``; None: they do.
+
+    A run parks only where another one can go on later: what never fits must not end well month after month.
+    """
+    longest = (plan.longest_node if plan is not None else None) or estimate_node_range().high
+    stop_at = run_deadlines(began_at or now, None, options.stop_after).stop_at
+    answer = may_begin(now, options.windows, options.blackouts, longest, stop_at=stop_at)
+    if answer.allowed:
+        return None
+    return _never(name, answer) if answer.never else Done(PARKED, answer.why, {"next_opening": answer.next_opening})
+
+
+def parked_events(step: StepName, node: str, decision: Done) -> tuple[ev.RunEvent, ...]:
+    """Return what goes on record when the ``step`` of ``node`` ends parked."""
+    opening = decision.details.get("next_opening")
+    known = opening if isinstance(opening, datetime) else None
+    return (
+        ev.Parked(step=step, node=node, why=decision.why, next_opening=known),
+        ev.Skipped(step=step, node=node, reason=decision.why),
+    )
+
+
+def _never(name: str, answer: GateAnswer) -> Stop:
+    return Stop(
+        Problem(
+            title=f"{name} cannot be begun: {answer.why}.",
+            meaning="No later run could go on with it either. How long a node may take is what the nodes of this cluster took in"
+            " its last runs, a general figure while there are none. Nothing was changed on this one.",
+            next_action="Lengthen the 'duration' of a window, or shorten the blackouts, in the fleet file; the reports of the"
+            " last runs show what took so long. Then start a new run. One that is triggered with"
+            ' {"windows": []} as its configuration JSON keeps to no window.',
+            retry_is_safe=False,
+        )
+    )
 
 
 _AGAIN = "Clear the node's 'turn' with everything downstream to begin it again."

@@ -48,13 +48,14 @@ class StopVm:
 
 @dataclass(frozen=True, slots=True)
 class TakeDiskOffline:
-    """Take the virtual disk with the cluster resource ``name`` offline."""
+    """Take the virtual disk with the cluster resource ``name`` offline; ``shared``: it is that of a shared volume."""
 
     name: str
+    shared: bool = False
 
     def describe(self) -> str:
         """Return the command."""
-        return f"Stop-ClusterResource -Name '{self.name}'"
+        return _command("Stop-ClusterResource", self.name, shared=self.shared)
 
     def perform(self, scene: Scene) -> None:
         """Order it."""
@@ -62,7 +63,7 @@ class TakeDiskOffline:
             step="stop_cluster", change="virtual-disk-offline", subject=self.name, before="Online", after="Offline"
         )
         scene.record.add(event, scene.clock())
-        stop_cluster_resource(scene.cluster.any(), self.name)
+        stop_cluster_resource(scene.cluster.any(), self.name, shared=self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +150,18 @@ class StartClusterService:
 
 @dataclass(frozen=True, slots=True)
 class BringDiskOnline:
-    """Bring the virtual disk with the cluster resource ``name`` online."""
+    """Bring the virtual disk with the cluster resource ``name`` online; ``shared``: it is that of a shared volume."""
 
     name: str
+    shared: bool = False
 
     def describe(self) -> str:
         """Return the command."""
-        return f"Start-ClusterResource -Name '{self.name}'"
+        return _command("Start-ClusterResource", self.name, shared=self.shared)
 
     def perform(self, scene: Scene) -> None:
         """Order it."""
-        start_cluster_resource(scene.cluster.any(), self.name)
+        start_cluster_resource(scene.cluster.any(), self.name, shared=self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +184,7 @@ class StartVms:
                 refusals.append(error)
         if refusals:
             raise refusals[0]
+
+
+def _command(verb: str, name: str, *, shared: bool) -> str:
+    return f"Get-ClusterSharedVolume -Name '{name}' | {verb}" if shared else f"{verb} -Name '{name}'"

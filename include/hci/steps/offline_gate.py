@@ -21,9 +21,8 @@ from include.hci.report.offline_events import OfflinePlanned
 from include.hci.report.values import Problem
 from include.hci.steps.base import BaseStep, read_lock, read_members, read_storage
 from include.hci.steps.decisions import Decision, Done, Stop, Wait
-from include.hci.steps.gates import lock_decision
+from include.hci.steps.gates import PARKED, lock_decision
 from include.hci.steps.offline_plan import offline_plan
-from include.hci.steps.turn import PARKED
 
 #: States of a machine in which nothing of it is lost when its server goes down.
 _AT_REST = ("Off", "Saved", "FastSaved")

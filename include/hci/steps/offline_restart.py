@@ -113,7 +113,8 @@ class RestartOffline(NodeStep[OfflineRestartFacts]):
                 )
             )
         why = "a restart is needed to finish what was installed, and the whole cluster is stopped"
-        return Act(RestartNode(self.node, boot_time, why, step=self.name), why)
+        order = RestartNode(self.node, boot_time, why, step=self.name, local_time=facts.answer.local_time)
+        return Act(order, why)
 
     def _watch(self, facts: OfflineRestartFacts, order: OpenRestart, now: datetime) -> Decision:
         name, answer = self.node, facts.answer
@@ -124,7 +125,8 @@ class RestartOffline(NodeStep[OfflineRestartFacts]):
                 if gate := self.offline.gate(facts.custody, "restarting"):
                     return gate
                 why = "it answers with its old boot time long after an order that may never have been sent"
-                return Act(RestartNode(name, order.boot_time_before, why, step=self.name), why)
+                before = answer.boot_time or order.boot_time_before
+                return Act(RestartNode(name, before, why, step=self.name, local_time=answer.local_time), why)
             said = f"{name} restarts and does not answer yet"
             if answer.boot_time is not None:
                 said = f"{name} was told to restart and has not gone down yet"

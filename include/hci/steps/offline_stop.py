@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from include.hci.cluster.cluster_power import is_virtual_disk
+from include.hci.cluster.cluster_power import SHARED_VOLUME, get_disk_resources
 from include.hci.cluster.facade import Cluster
 from include.hci.cluster.lock import LockState
 from include.hci.cluster.machine import Service, get_services
@@ -74,7 +74,7 @@ class StopCluster(BaseStep[StopClusterFacts]):
             lock=read_lock(cluster, self.context, members),
             nodes=members.nodes,
             vms=clustered_vms(resources),
-            disks=tuple(item for item in resources if is_virtual_disk(item)),
+            disks=get_disk_resources(shell, resources),
         )
 
     def decide(self, facts: StopClusterFacts, now: datetime) -> Decision:
@@ -106,7 +106,8 @@ class StopCluster(BaseStep[StopClusterFacts]):
             if disk.state.endswith("Pending"):
                 return Wait(f"{disk.name} is {disk.state}", None, limit)
             if disk.state == "Online":
-                return Act(TakeDiskOffline(disk.name), "a disk that is offline loses nothing when its servers go down")
+                offline = TakeDiskOffline(disk.name, shared=disk.kind == SHARED_VOLUME)
+                return Act(offline, "a disk that is offline loses nothing when its servers go down")
         nodes = tuple(node.name for node in facts.nodes)
         return Act(StopWholeCluster(nodes), "every virtual machine is stopped and every virtual disk offline")
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from include.hci.cluster.cluster_power import SHARED_VOLUME, get_disk_resources, show_starting
 from include.hci.cluster.facade import Cluster
 from include.hci.cluster.machine import Service, get_services
 from include.hci.cluster.nodes import ClusterNode, get_cluster_resources
@@ -20,6 +21,7 @@ from include.hci.cluster.vm_power import ClusteredVm, clustered_vms
 from include.hci.cluster.witness import read_from_witness
 from include.hci.policy.gates import find_node
 from include.hci.powershell.errors import RemotingError
+from include.hci.powershell.quoting import quoted
 from include.hci.powershell.shell import Shell
 from include.hci.report import events as ev
 from include.hci.report.facts import Change
@@ -118,24 +120,24 @@ class OfflineDisk:
 
     def describe(self, change: Change) -> tuple[str, str]:
         """Return what the change is and the command that undoes it."""
-        return f"{change.subject}, taken offline by this run", f"Start-ClusterResource -Name '{change.subject}'"
+        return f"{change.subject}, taken offline by this run", show_starting(change.subject)
 
     def read(self, cluster: Cluster, context: StepContext, change: Change) -> Standing:
         """Return how the disk is; it is brought online when the nodes have joined and the pool is healthy."""
         what, until = self.describe(change), forming_until(context)
         try:
             shell, nodes = read_from_witness(cluster)
-            resources = get_cluster_resources(shell)
+            disks = get_disk_resources(shell, get_cluster_resources(shell))
         except RemotingError as error:
             return Standing(change, *what, wait=f"the cluster does not answer: {error.detail}", until=until)
-        found = next((item for item in resources if item.name == change.subject), None)
+        found = next((item for item in disks if item.name == change.subject), None)
         if found is None:
             return Standing(change, *what, wait="the cluster has no such resource any more", until=until)
         if found.state == "Online":
             return Standing(change, *what)
         if found.state.endswith("Pending"):
             return Standing(change, *what, wait=f"it is {found.state}", until=until, stage="starting")
-        online = BringDiskOnline(change.subject)
+        online = BringDiskOnline(change.subject, shared=found.kind == SHARED_VOLUME)
         joining = [
             node.name for node in nodes if node.state is NodeState.JOINING or _started(context, node.name, node.state)
         ]
@@ -152,7 +154,7 @@ class StoppedVm:
         """Return what the change is and the command that undoes it."""
         return (
             f"the virtual machine {change.subject}, stopped by this run",
-            f"Start-ClusterGroup -Name '{change.subject}'",
+            f"Start-ClusterGroup -Name {quoted(change.subject)}",
         )
 
     def read(self, cluster: Cluster, context: StepContext, change: Change) -> Standing:

@@ -146,6 +146,7 @@ def rules_of(context: StepContext, *, uses_cau: bool = False) -> ReadinessRules:
         options.require_all_nodes_online,
         uses_cau=uses_cau,
         schedule=context.schedule,
+        local_vms=options.local_vms,
     )
 
 

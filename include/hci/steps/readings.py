@@ -41,15 +41,26 @@ class Readings:
         return {subject: took.total_seconds() for subject, took in self._took.items()}
 
     def cluster(
-        self, subject: Subject, shells: Sequence[Shell], read: Callable[[Shell], T], *, any_error: bool = False
+        self,
+        subject: Subject,
+        shells: Sequence[Shell],
+        read: Callable[[Shell], T],
+        *,
+        any_error: bool = False,
+        any_answer: bool = False,
     ) -> T | None:
         """Return what ``read`` gives on the first of ``shells`` that can be reached, or None with the reason noted.
 
-        With ``any_error`` the next one is asked whatever the one before it answered.
+        With ``any_answer`` the next one is asked where one answers with an error, with ``any_error`` whatever becomes of it.
         """
         begun = self._clock()
+        passes_on: tuple[type[RemotingError], ...] = (ConnectionLost, NodeUnreachable)
+        if any_error:
+            passes_on = (RemotingError,)
+        elif any_answer:
+            passes_on = (*passes_on, CommandFailed)
         try:
-            return _first(shells, read, RemotingError if any_error else (ConnectionLost, NodeUnreachable))
+            return _first(shells, read, passes_on)
         except RemotingError as error:
             self.miss(subject, error)
             return None
@@ -80,7 +91,7 @@ class Readings:
 def _first(
     shells: Sequence[Shell],
     read: Callable[[Shell], T],
-    passes_on: type[RemotingError] | tuple[type[RemotingError], ...],
+    passes_on: tuple[type[RemotingError], ...],
 ) -> T:
     *others, last = shells
     for shell in others:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from include.hci.cluster.cau import CauRunState, get_cau_cluster_role, get_cau_run
 from include.hci.cluster.facade import Cluster
@@ -22,10 +23,13 @@ from include.hci.cluster.rollout import FirmwareRollout, get_firmware_rollout
 from include.hci.cluster.storage import get_health_faults
 from include.hci.cluster.validation import CauFinding, ClusterValidation, test_cau_setup, test_cluster
 from include.hci.policy.gates import StorageFacts
+from include.hci.policy.readiness import Subject
 from include.hci.powershell.shell import Shell
 from include.hci.settings import RunOptions
 from include.hci.steps.base import read_storage
 from include.hci.steps.readings import Readings
+
+T = TypeVar("T")
 
 #: Categories of Test-Cluster that disturb nothing (azure-stack-docs, validate).
 VALIDATED = ("Storage Spaces Direct", "Inventory", "Network")
@@ -57,10 +61,15 @@ class CauReadings:
 
 
 def read_whole(name: str, shells: Sequence[Shell], options: RunOptions, readings: Readings) -> WholeReadings:
-    """Read the cluster ``name`` from the first of ``shells`` that answers."""
-    whole = readings.cluster(
-        "cluster", shells, lambda shell: (get_cluster(shell), get_cluster_resources(shell), get_cluster_quorum(shell))
-    )
+    """Read the cluster ``name`` from the first of ``shells`` that answers.
+
+    They all show the same: what one of them alone cannot tell, for its storage provider or its own rights, another one can.
+    """
+
+    def ask(subject: Subject, read: Callable[[Shell], T]) -> T | None:
+        return readings.cluster(subject, shells, read, any_answer=True)
+
+    whole = ask("cluster", lambda shell: (get_cluster(shell), get_cluster_resources(shell), get_cluster_quorum(shell)))
     info, resources, quorum = whole or (ClusterInfo(name), (), Quorum())
     validation = None
     if options.validate_cluster:
@@ -71,11 +80,11 @@ def read_whole(name: str, shells: Sequence[Shell], options: RunOptions, readings
         info,
         resources,
         quorum,
-        readings.cluster("storage", shells, read_storage) or StorageFacts(),
-        readings.cluster("health", shells, get_health_faults) or (),
-        readings.cluster("volumes", shells, get_cluster_shared_volume_states),
-        readings.cluster("volumes", shells, get_volumes_in_backup),
-        readings.cluster("rollout", shells, get_firmware_rollout),
+        ask("storage", read_storage) or StorageFacts(),
+        ask("health", get_health_faults) or (),
+        ask("volumes", get_cluster_shared_volume_states),
+        ask("volumes", get_volumes_in_backup),
+        ask("rollout", get_firmware_rollout),
         validation,
     )
 

@@ -22,7 +22,7 @@ from include.hci.cluster.policies import (
     get_pending_restart,
     get_update_policy,
 )
-from include.hci.cluster.rollout import ADMIN_CENTER_TASK, ScheduledTask, get_scheduled_tasks
+from include.hci.cluster.rollout import ScheduledTask, get_admin_center_tasks
 from include.hci.cluster.virtual_machines import DvdDrive, VirtualMachine, get_dvd_drives, get_virtual_machines
 from include.hci.policy.readiness import NodeMemory
 from include.hci.powershell.errors import CommandNotAvailable, ConnectionLost, RemotingError
@@ -80,7 +80,7 @@ def _read_node(
     if (version := readings.node("versions", name, lambda: get_windows_version(shell))) is not None:
         found.versions[name] = version
     found.holders += readings.node("locks", name, lambda: _holders(shell, name)) or ()
-    if (memory := readings.node("memory", name, lambda: _memory(shell))) is not None:
+    if (memory := readings.node("memory", name, lambda: _memory(shell, name))) is not None:
         found.memory[name] = memory
     if (space := readings.node("free-space", name, lambda: get_free_space(shell))) is not None:
         found.free_space[name] = space
@@ -90,7 +90,7 @@ def _read_node(
         found.update_policies[name] = policy
     if (blocked := readings.node("defender", name, lambda: blocks_wmi_processes(shell))) is not None:
         found.wmi_blocked[name] = blocked
-    if (tasks := readings.node("tasks", name, lambda: get_scheduled_tasks(shell, (ADMIN_CENTER_TASK,)))) is not None:
+    if (tasks := readings.node("tasks", name, lambda: get_admin_center_tasks(shell))) is not None:
         found.tasks[name] = tasks
     if readings.node("servicing", name, lambda: _is_servicing(shell)):
         found.servicing.append(name)
@@ -103,8 +103,8 @@ def _holders(shell: Shell, name: str) -> tuple[LockHolder, ...]:
     return (*get_lock_holders(shell, name, "MSFT_CAURun"), *get_lock_holders(shell, name, "MSFT_CAUNode"))
 
 
-def _memory(shell: Shell) -> NodeMemory | None:
-    system = get_operating_system(shell)
+def _memory(shell: Shell, name: str) -> NodeMemory | None:
+    system = get_operating_system(shell, name)
     if system.free_memory is None or system.total_memory is None:
         return None
     return NodeMemory(system.total_memory, system.free_memory)

@@ -57,6 +57,7 @@ class RestartFacts:
     install: InstallFacts | None = None
     manual_maintenance: bool = False
     in_maintenance: bool = False
+    enters_maintenance: bool = False
     disks: tuple[VirtualDisk, ...] = field(default=())
     unsafe_since: datetime | None = None
     short_since: datetime | None = None
@@ -106,6 +107,8 @@ class Restart(NodeStep[RestartFacts]):
             )
         version = get_windows_version(cluster.on(self.node))
         domains = get_fault_domains(shell) if version.needs_manual_maintenance else ()
+        system = get_operating_system(cluster.on(self.node), self.node)
+        own_disks = [item for item in domains if item.name.lower() == self.node.lower()]
         disks = get_virtual_disks(shell)
         self._unsafe_since = (self._unsafe_since or self._clock()) if any(map(_is_unsafe, disks)) else None
         asked = self._is_asked()
@@ -114,11 +117,12 @@ class Restart(NodeStep[RestartFacts]):
         self._short_since = (self._short_since or self._clock()) if reason else None
         return RestartFacts(
             node=node,
-            answer=NodeAnswer(get_operating_system(cluster.on(self.node)).boot_time, build=version.build),
+            answer=NodeAnswer(system.boot_time, build=version.build, local_time=system.local_time),
             restarts=restarts,
             install=self.install.facts_of(cluster, members, self._clock()),
             manual_maintenance=version.needs_manual_maintenance,
-            in_maintenance=any(item.in_maintenance for item in domains if item.name.lower() == self.node.lower()),
+            in_maintenance=any(item.in_maintenance for item in own_disks),
+            enters_maintenance=any(item.enters_maintenance for item in own_disks),
             disks=disks,
             unsafe_since=self._unsafe_since,
             short_since=self._short_since,
@@ -240,7 +244,9 @@ class Restart(NodeStep[RestartFacts]):
             return self._wait_for_quorum(facts)
         if facts.manual_maintenance and not facts.in_maintenance:
             return Act(EnterMaintenance(self.node), "on this version of Windows pausing does not protect the disks")
-        return Act(RestartNode(self.node, boot_time, why), why)
+        if facts.enters_maintenance:
+            return Wait(f"the disks of {self.node} are entering maintenance mode")
+        return Act(RestartNode(self.node, boot_time, why, local_time=facts.answer.local_time), why)
 
     def _wait_for_disks(self, facts: RestartFacts, unsafe: str) -> Wait:
         """Wait as long as for a repair that stands still: back in service the node helps the storage more."""
@@ -277,7 +283,12 @@ class Restart(NodeStep[RestartFacts]):
         deadline = order.ordered_at + limit
         wait = Wait(_restart_wait(name, facts, order), None, deadline, _late(name, facts, order, limit))
         if answer.boot_time is None or not answer.shows_restart(order):
-            if facts.custody is not None and not facts.orders and stands_still(answer, order, now):
+            if (
+                answer.boot_time is not None
+                and facts.custody is not None
+                and not facts.orders
+                and stands_still(answer, order, now)
+            ):
                 # Much may have happened since the first order: roles that came back, another node that left.
                 gate = custody_decision(facts.custody, "restarting") or lock_decision(facts.custody.lock, self.name)
                 if gate:
@@ -287,7 +298,7 @@ class Restart(NodeStep[RestartFacts]):
                         f"{name} is not told to restart again: {facts.quorum_reason}", None, deadline, wait.on_deadline
                     )
                 why = f"{show_duration(now - order.ordered_at)} after the order it answers with its old boot time"
-                return Act(RestartNode(name, order.boot_time_before, why), why)
+                return Act(RestartNode(name, answer.boot_time, why, local_time=answer.local_time), why)
             return wait
         # A node that is kept out or was evicted never gets ready: that it restarted goes on record before the step ends over it.
         kept_out = facts.node is None or bool(facts.node.kept_out)

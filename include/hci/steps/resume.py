@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from include.hci.cluster.cau import LockHolder, get_lock_holders
@@ -22,6 +22,7 @@ from include.hci.steps.answer import NodeAnswer, open_orders, read_answer, resta
 from include.hci.steps.base import NodeStep, read_members
 from include.hci.steps.decisions import Act, Action, Decision, Done, Stop, Wait
 from include.hci.steps.notices import Notice, Notices
+from include.hci.steps.pausing import SETTLES, UNSEEN, is_anothers
 from include.hci.steps.role_watch import noticed, seen_now
 from include.hci.steps.scripts import ScriptFacts, post_update_decision, post_update_problem, read_script
 from include.hci.steps.work import ReleaseUpdater
@@ -39,7 +40,8 @@ class ResumeFacts:
     ``resumed_at``: when this run ordered the resume. ``disks``: those of the node, read when this run put
     them into maintenance mode by hand. ``order``: a
     restart that was ordered and not seen yet, with the node's own ``answer``. ``script`` and ``notice``: what has to be run, and
-    who has to be told, once the node is in service again.
+    who has to be told, once the node is in service again. ``paused_at``: when this run last ordered the pause; ``unseen``: nobody
+    has seen that order arrive.
     """
 
     node: ClusterNode | None
@@ -56,6 +58,8 @@ class ResumeFacts:
     groups: tuple[ClusterGroup, ...] = ()
     notice: Notice = field(default_factory=Notice)
     script: ScriptFacts = field(default_factory=lambda: ScriptFacts("post-update"))
+    paused_at: datetime | None = None
+    unseen: bool = False
 
 
 class Resume(NodeStep[ResumeFacts]):
@@ -71,7 +75,8 @@ class Resume(NodeStep[ResumeFacts]):
         domains = get_fault_domains(shell) if by_hand else ()
         # The cluster's own groups are moved away by a drain, but no failback brings them home.
         core = {group.name for group in members.groups if group.kind in CORE_GROUPS}
-        ordered = (role for order in self.since_resume(ev.Pausing) for role in order.event.roles)
+        pauses = self.since_resume(ev.Pausing)
+        ordered = (role for order in pauses for role in order.event.roles)
         drained = tuple(dict.fromkeys(role for role in ordered if role not in core))
         here = {role.name for role in running_roles(members.groups, self.node)}
         orders = self.since_resume(ev.Resuming)
@@ -92,6 +97,8 @@ class Resume(NodeStep[ResumeFacts]):
             groups=members.groups,
             notice=Notices(self.context, self.name, self.node).read(),
             script=read_script(self.context, self.node, "post-update"),
+            paused_at=pauses[-1].at if pauses else None,
+            unseen=self.node in self.changes.pause_unseen,
         )
 
     def decide(self, facts: ResumeFacts, now: datetime) -> Decision:
@@ -105,15 +112,16 @@ class Resume(NodeStep[ResumeFacts]):
             if node is not None and node.state is NodeState.PAUSED:
                 return Done("left-paused", f"{name} is paused, but not by this run: it is left as found")
             return Done("nothing-to-do", f"this run has not paused {name}")
-        if node is None or node.kept_out:
+        if node is None or node.kept_out == "quarantined":
             state = node.kept_out if node else "not in the cluster"
             return Stop(_cannot(name, state, facts.failback))
-        if node.state not in (NodeState.PAUSED, NodeState.UP):
+        # An isolated node is given some minutes by the cluster itself, and comes back or is Down after them.
+        if node.kept_out or node.state not in (NodeState.PAUSED, NodeState.UP):
+            state = node.kept_out or str(node.state)
             limit = timedelta(minutes=self.context.options.reboot_timeout_minutes)
             # Counted from the order, so that trying again does not wait again: slow servers and people get this long.
             until = None if facts.order is None else facts.order.ordered_at + 4 * limit
-            cannot = _cannot(name, str(node.state), facts.failback)
-            return Wait(f"{name} is {node.state}", deadline=until, on_deadline=cannot)
+            return Wait(f"{name} is {state}", deadline=until, on_deadline=_cannot(name, state, facts.failback))
         if facts.order is not None and (decision := self._await_restart(facts, facts.order, now)):
             return decision
         if facts.maintenance_by_run:
@@ -123,6 +131,13 @@ class Resume(NodeStep[ResumeFacts]):
                 return Act(LeaveMaintenance(name), "its disks have to be back before it takes roles")
             seen = Note(f"the disks of {name} are in service", (ev.MaintenanceLeft(node=name),))
             return Act(seen, "they left maintenance mode")
+        since = timedelta.max if facts.paused_at is None else now - facts.paused_at
+        if why := is_anothers(node, since, unseen=facts.unseen):
+            if since < SETTLES:
+                return Wait(f"{name} is paused, and its drain is not to be seen yet")
+            if facts.notice.end is not None:
+                return Act(facts.notice.end, f"this run does not keep {name} out of service")
+            return Done("left-paused", f"{name} is paused, and it seems not by this run: {why}. It is left as found")
         if node.state is NodeState.PAUSED:
             return Act(ResumeNode(name, facts.failback), "this run paused it and is done with it")
         if any(holder.guid == self.context.guid for holder in facts.holders):
@@ -132,6 +147,8 @@ class Resume(NodeStep[ResumeFacts]):
         if facts.notice.end is not None:
             return Act(facts.notice.end, f"{name} is Up")
         decision = self._roles(facts, now)
+        if isinstance(decision, Done) and facts.unseen and facts.resumed_at is not None:
+            decision = replace(decision, why=f"{decision.why}, though {UNSEEN}")
         failed = post_update_problem(facts.script, name)
         return Stop(failed) if failed and isinstance(decision, Done) else decision
 

@@ -117,7 +117,8 @@ def _stuck(progress: Progress | None, still: timedelta, reasons: tuple[str, ...]
     return Problem(
         title=f"The storage does not move{f': {progress}' if progress else ''}. Nothing has changed for {show_duration(still)}.",
         meaning=f"Until it is whole no other node may leave: {'; '.join(reasons)}.",
-        next_action="Look at Get-PhysicalDisk for a slow or failing drive, at Get-StorageJob and Debug-StorageSubSystem;"
+        next_action="Look at Get-PhysicalDisk for a drive that is slow, failing, or still in maintenance mode"
+        " (Disable-StorageMaintenanceMode), at Get-StorageJob and at Get-StorageSubSystem Cluster* | Debug-StorageSubSystem;"
         " then clear this task.",
         retry_is_safe=True,
     )

@@ -69,6 +69,8 @@ def _done(node: str, scan: NodeScan, context: StepContext) -> Done:
         why += f"; left out: {', '.join(item.update.label for item in excluded)}"
     if scan.restart_pending:
         why += "; it waits for a restart"
+    if scan.incomplete:
+        why += "; its update agent says that the search had errors, so updates may be missing"
     outcome = "updates-found" if updates else "restart-pending" if scan.restart_pending else "nothing-to-install"
     return Done(
         outcome,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from include.hci.cluster.cau import LockHolder, get_cau_cluster_role, get_cau_run, get_lock_holders
 from include.hci.cluster.facade import Cluster
 from include.hci.cluster.nodes import get_cluster_resources
-from include.hci.cluster.rollout import ADMIN_CENTER_TASK, ScheduledTask, get_scheduled_tasks
+from include.hci.cluster.rollout import ScheduledTask, get_admin_center_tasks
 from include.hci.cluster.storage import get_fault_domains
 from include.hci.cluster.witness import read_from_witness
 from include.hci.policy.checks.coordination import is_role_online
@@ -84,7 +84,7 @@ def _on_nodes(cluster: Cluster, names: Sequence[str], readings: Readings) -> _On
         shell = cluster.on(name)
         try:
             found.holders += readings.node("locks", name, lambda shell=shell, name=name: _holders(shell, name)) or ()  # type: ignore[misc]
-            tasks = readings.node("tasks", name, lambda shell=shell: get_scheduled_tasks(shell, (ADMIN_CENTER_TASK,)))  # type: ignore[misc]
+            tasks = readings.node("tasks", name, lambda shell=shell: get_admin_center_tasks(shell))  # type: ignore[misc]
         except RemotingError as error:
             found.silent.append(f"{name} itself does not answer: {error.detail}")
             continue

@@ -33,11 +33,15 @@ FRESH = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """What the nodes are offered now, and what the run's rules pick of it, as update ids by node; ``unread`` with the reason."""
+    """What the nodes are offered now, and what the run's rules pick of it, as update ids by node; ``unread`` with the reason.
+
+    ``articles``: the article numbers of what is offered, by update id.
+    """
 
     offered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     selected: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    articles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,13 @@ class TakeLock(BaseStep[TakeLockFacts]):
                     self._unread[node.name] = error.detail
         offers = self.offers or Offers()
         return NowFacts(
-            members.nodes, dict(self._builds), offers.offered, offers.selected, done, self.context.options.to_json()
+            members.nodes,
+            dict(self._builds),
+            offers.offered,
+            offers.selected,
+            done,
+            self.context.options.to_json(),
+            offers.articles,
         )
 
     def _void(self, plan: Plan, differing: tuple[str, ...]) -> Problem:
@@ -175,6 +185,7 @@ class LookAgain:
     def perform(self, scene: Scene) -> None:
         """Scan every node; one that does not answer is not compared, and said so."""
         offered, selected, unread = dict[str, tuple[str, ...]](), dict[str, tuple[str, ...]](), dict[str, str]()
+        articles: dict[str, str] = {}
         today = scene.clock().astimezone(UTC).date()
         for node in self.nodes:
             try:
@@ -195,7 +206,8 @@ class LookAgain:
                 continue
             offered[node] = tuple(update.update_id for update in found)
             selected[node] = tuple(update.update_id for update in selection.updates)
-        self.step.offers = Offers(offered, selected, unread)
+            articles.update({update.update_id: update.kb for update in found if update.kb})
+        self.step.offers = Offers(offered, selected, unread, articles)
 
 
 def _known(members: Members, cluster: Cluster) -> Members:

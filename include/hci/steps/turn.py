@@ -10,13 +10,11 @@ from include.hci.cluster.facade import Cluster
 from include.hci.cluster.lock import LockState
 from include.hci.cluster.nodes import ClusterNode, ClusterResource, get_cluster_quorum, get_cluster_resources
 from include.hci.cluster.values import NodeState
-from include.hci.policy.deadlines import run_deadlines
-from include.hci.policy.estimates import estimate_node_range
 from include.hci.policy.gates import StorageFacts, find_node, quorum_reason, storage_reasons
 from include.hci.policy.interference import Fingerprint, OurChanges, compare
 from include.hci.policy.plan import Plan, PlannedNode
+from include.hci.policy.plan_hash import changed_options, plan_hash, short_hash
 from include.hci.policy.resync import resync_progress
-from include.hci.policy.windows import GateAnswer, may_begin
 from include.hci.powershell.shell import Shell
 from include.hci.report import events as ev
 from include.hci.report.values import Problem
@@ -24,10 +22,8 @@ from include.hci.steps.base import Members, NodeStep, read_lock, read_members, r
 from include.hci.steps.comparing import our_changes, read_fingerprint
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Clock, Decision, Done, Stop, Wait
-from include.hci.steps.gates import lock_decision, others_out
+from include.hci.steps.gates import PARKED, calendar_decision, lock_decision, others_out, parked_events
 
-#: How a turn ends that the calendar does not allow any more: the next run goes on with the node.
-PARKED = "parked"
 #: How often a turn that waits looks again whether somebody else has begun to work on the cluster.
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -136,9 +132,10 @@ class Turn(NodeStep[TurnFacts]):
         node = find_node(facts.nodes, name)
         if node is not None and name.lower() in facts.ours and node.state is not NodeState.UP:
             return Done("go", f"{name} is out of service by this run already: it goes on there")
-        calendar = self._calendar(facts, now)
-        if not calendar.allowed:
-            return Done(PARKED, calendar.why, {"next_opening": calendar.next_opening})
+        if differing := changed_options(facts.plan, self.context.options.to_json()):
+            return Stop(_void(facts.plan, differing, name))
+        if parked := calendar_decision(name, self.context.options, facts.plan, facts.began_at, now):
+            return parked
         if node is None or node.state in (NodeState.DOWN, NodeState.PAUSED):
             state = node.state if node else "gone"
             return Stop(
@@ -175,12 +172,7 @@ class Turn(NodeStep[TurnFacts]):
         if not isinstance(decision, Done):
             return compared
         if decision.outcome == PARKED:
-            opening = decision.details.get("next_opening")
-            known = opening if isinstance(opening, datetime) else None
-            return (
-                ev.Parked(node=self.node, why=decision.why, next_opening=known),
-                ev.Skipped(step=self.name, node=self.node, reason=decision.why),
-            )
+            return parked_events(self.name, self.node, decision)
         if decision.outcome != "go":
             return (ev.Skipped(step=self.name, node=self.node, reason=decision.why),)
         order = [node.name for node in facts.plan.nodes]
@@ -190,13 +182,6 @@ class Turn(NodeStep[TurnFacts]):
                 node=self.node, position=order.index(facts.planned.name) + 1, total=len(order), why=decision.why
             ),
         )
-
-    def _calendar(self, facts: TurnFacts, now: datetime) -> GateAnswer:
-        """Return whether the windows, the blackouts and stop_after leave room for one more node."""
-        options = self.context.options
-        longest = facts.plan.longest_node or estimate_node_range().high
-        deadlines = run_deadlines(facts.began_at or now, None, options.stop_after)
-        return may_begin(now, options.windows, options.blackouts, longest, stop_at=deadlines.stop_at)
 
 
 def _known(members: Members, names: Collection[str]) -> Members:
@@ -212,6 +197,17 @@ def _interference(facts: TurnFacts, name: str) -> Problem | None:
         meaning=f"Somebody else works on this cluster, so {name} was not touched and no other node is begun.",
         next_action="Find out who it was and let them finish: Get-CauRun and Get-CauClusterRole show what Cluster-Aware Updating"
         " does, Get-ClusterNode who belongs to the cluster. Then start a new run, so that the plan fits the cluster.",
+        retry_is_safe=False,
+    )
+
+
+def _void(plan: Plan, changed: tuple[str, ...], name: str) -> Problem:
+    identity = short_hash(plan_hash(plan, plan.options))
+    return Problem(
+        title=f"The plan is void: {'; '.join(changed)}.",
+        meaning=f"The fleet file has changed since plan {identity} was made: {name} was not touched, and no other node is begun.",
+        next_action="Start a new run, whose plan goes by the options as they are now; or put them back as they were and clear"
+        " this task with everything downstream.",
         retry_is_safe=False,
     )
 

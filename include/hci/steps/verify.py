@@ -15,6 +15,7 @@ from include.hci.cluster.values import GroupState
 from include.hci.policy.gates import StorageFacts, nodes_out, storage_reasons
 from include.hci.policy.resync import resync_progress
 from include.hci.report import events as ev
+from include.hci.report.record import RunRecord
 from include.hci.report.values import Problem
 from include.hci.steps.base import BaseStep, read_lock, read_members, read_storage
 from include.hci.steps.context import StepContext
@@ -31,7 +32,8 @@ class VerifyFacts:
     """Nodes, storage and lock now, and the last scan of every node that has been scanned again.
 
     ``vms_failed``: virtual machines that were Online when the last node was paused and are Failed now.
-    ``tolerated``: nodes that were out before the run. ``given_up``: nodes that this run has paused and not resumed.
+    ``tolerated``: nodes that were out before the run. ``given_up``: nodes that this run has paused and not resumed. ``later``:
+    the updates of each node that nobody was offered yet when it was finished; Defender's definitions come several times a day.
     """
 
     nodes: tuple[ClusterNode, ...]
@@ -44,6 +46,7 @@ class VerifyFacts:
     groups: tuple[ClusterGroup, ...] = ()
     vms_failed: tuple[str, ...] = ()
     jobs: Mapping[str, JobState] = field(default_factory=dict)
+    later: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 #: How long nodes and storage may take to settle after the last node; each one had its own time before.
@@ -84,6 +87,7 @@ class Verify(BaseStep[VerifyFacts]):
                 if group.state is GroupState.FAILED and group.name in self.changes.vms_online
             ),
             jobs={node: work.job for node, work in self._works.items() if work.job is not None},
+            later={node: later_updates(self.context.record, node, scan) for node, scan in scans.items()},
         )
 
     def decide(self, facts: VerifyFacts, now: datetime) -> Decision:
@@ -114,7 +118,7 @@ class Verify(BaseStep[VerifyFacts]):
                     ScanNode(self.context, node, work, self.name, release=True),
                     "a last scan tells whether anything is left",
                 )
-        problems = _problems({node: facts.scans[node] for node in up})
+        problems = _problems({node: facts.scans[node] for node in up}, facts.later)
         if problems:
             return Stop(
                 Problem(
@@ -128,7 +132,7 @@ class Verify(BaseStep[VerifyFacts]):
         common = ", ".join(sorted(set(builds.values())))
         return Done(
             "verified",
-            f"all {len(up)} nodes are Up with build {common}, nothing is left to install",
+            f"all {len(up)} nodes are Up with build {common}, {_left({node: facts.scans[node] for node in up})}",
             {"builds": builds},
         )
 
@@ -169,12 +173,42 @@ def _vms_down(names: tuple[str, ...]) -> Problem:
     )
 
 
-def _problems(scans: Mapping[str, NodeScan]) -> list[str]:
-    problems = [
-        f"{node} still needs {', '.join(update.label for update in scan.selection.updates)}"
+def later_updates(record: RunRecord, node: str, scan: NodeScan) -> frozenset[str]:
+    """Return those updates of ``scan``, by id, that came after ``node`` was finished: the next run installs them.
+
+    An update counts as known when it was on any node's list before this node's last scan, or on one that the plan was made of: a
+    scan that found too little excuses nothing.
+    """
+    scanned = [stamped for stamped in record.all_of(ev.Scanned) if stamped.event.step != "verify"]
+    own = [stamped.at for stamped in scanned if stamped.event.node.lower() == node.lower()]
+    if not own:
+        return frozenset()
+    known = {
+        update.update_id.lower()
+        for stamped in scanned
+        if stamped.event.step == "scan" or stamped.at <= own[-1]
+        for update in stamped.event.updates
+    }
+    return frozenset(update.update_id.lower() for update in scan.selection.updates) - known
+
+
+def _left(scans: Mapping[str, NodeScan]) -> str:
+    listed = "; ".join(
+        f"{node} {', '.join(update.label for update in scan.selection.updates)}"
         for node, scan in scans.items()
         if scan.selection.updates
-    ]
+    )
+    return (
+        f"what was published since then is left to the next run: {listed}" if listed else "nothing is left to install"
+    )
+
+
+def _problems(scans: Mapping[str, NodeScan], later: Mapping[str, frozenset[str]]) -> list[str]:
+    needed = {
+        node: [each.label for each in scan.selection.updates if each.update_id.lower() not in later.get(node, ())]
+        for node, scan in scans.items()
+    }
+    problems = [f"{node} still needs {', '.join(labels)}" for node, labels in needed.items() if labels]
     problems += [f"{node} still waits for a restart" for node, scan in scans.items() if scan.restart_pending]
     if len({scan.version.build for scan in scans.values()}) > 1:
         listed = ", ".join(f"{node} {scan.version.build}" for node, scan in scans.items())

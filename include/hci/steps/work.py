@@ -28,13 +28,18 @@ from include.hci.steps.updaters import UpdaterUnusable, choose, chosen_name, is_
 
 @dataclass(frozen=True, slots=True)
 class NodeScan:
-    """What a scan of one node gave; ``servicing``: the node was installing or cleaning up at the time, whoever asked for it."""
+    """What a scan of one node gave.
+
+    ``servicing``: the node was installing or cleaning up at the time, whoever asked for it. ``incomplete``: its update agent says
+    that the search had errors, so that updates may be missing.
+    """
 
     selection: Selection
     restart_pending: bool
     version: WindowsVersion
     servicing: bool
     at: datetime
+    incomplete: bool = False
 
 
 @dataclass(slots=True)
@@ -151,8 +156,9 @@ class ScanNode:
             restart_pending=pending,
         )
         scene.record.add(event, scene.clock())
+        incomplete = work.memory.incomplete
         work.forget()
-        work.scan = NodeScan(selection, pending, version, servicing, scene.clock())
+        work.scan = NodeScan(selection, pending, version, servicing, scene.clock(), incomplete)
 
 
 @dataclass(frozen=True, slots=True)

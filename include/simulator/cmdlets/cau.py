@@ -5,14 +5,16 @@ from __future__ import annotations
 from include.simulator.cmdlets import cau_objects as shape
 from include.simulator.cmdlets.cau_common import reach
 from include.simulator.cmdlets.registry import Call, ask, cmdlet
+from include.simulator.world.locks import NODE
 
 
 @cmdlet("Get-CauRun")
 async def get_cau_run(call: Call) -> None:
     """Write the state of CAU's run and, where there is one, the run itself.
 
-    -ShowClusterNodeState writes what every node does instead, -WaitForStart waits for a run, and -WaitForCompletion writes what
-    happens until it is over.
+    -ShowClusterNodeState writes the status of the WMI object on each node instead, which is its lock and not what a run does
+    there (windows-powershell-docs, Get-CauRun). -WaitForStart waits for a run, and -WaitForCompletion writes what happens until
+    it is over.
     """
     reach(call)
     cau = call.world.cau
@@ -22,14 +24,12 @@ async def get_cau_run(call: Call) -> None:
         await _follow(call)
     reach(call)
     call.sink.output(shape.enum("RunState", cau.state))
-    run = cau.run
-    if run is None:
-        return
     if call.has("ShowClusterNodeState"):
-        for each in run.statuses.values():
-            call.sink.output(shape.status(each))
-    else:
-        call.sink.output(shape.run(run))
+        for node in call.world.nodes:
+            lock = node.locks.get(NODE)
+            call.sink.output(shape.lock_state(node.name, lock.guid if lock else None))
+    elif cau.run is not None:
+        call.sink.output(shape.run(cau.run))
 
 
 @cmdlet("Stop-CauRun")

@@ -52,10 +52,13 @@ def status(value: NodeStatus) -> SimObject:
 
 
 def error_data(value: ErrorData | None) -> SimObject | None:
-    """Return why something failed."""
+    """Return why something failed, which its ExceptionData says (AzureLocal-Supportability, TSG/Update).
+
+    What it prints as is not documented: the name of its class, as of any class that says nothing else.
+    """
     if value is None:
         return None
-    return thing("ErrorRecordData", {"FullyQualifiedErrorId": value.id, "Message": value.text}, text=value.text)
+    return thing("ErrorRecordData", {"FullyQualifiedErrorId": value.id, "ExceptionData": value.text})
 
 
 def update_info(node_name: str, update: UpdateSpec, plugin: str) -> SimObject:
@@ -153,6 +156,11 @@ def cluster_result(world: World, run: CauRun) -> SimObject:
         "NodeResults": [node_result(result) for result in run.results.values() if result.status is not None],
     }
     return thing("ClusterResult", properties)
+
+
+def lock_state(node_name: str, guid: str | None) -> SimObject:
+    """Return the state of the WMI object on a node by which CAU locks it; the properties of this class are not documented."""
+    return thing("ClusterNodeState", {"NodeName": node_name, "OrchestratorGuid": guid})
 
 
 def run(value: CauRun) -> SimObject:

@@ -26,7 +26,10 @@ _SWITCHES = (
 
 @cmdlet("Get-CauClusterRole")
 async def get_cau_cluster_role(call: Call) -> None:
-    """Write the settings of the CAU role as name and value pairs; without a role fail as Windows does."""
+    """Write the settings of the CAU role as name and value pairs; without a role fail as Windows does.
+
+    A switch is On, and the interval has a name of its own (windows-powershell-docs, Get- and Set-CauClusterRole: the examples).
+    """
     reach(call)
     cau = call.world.cau
     group = cau.role_group
@@ -46,7 +49,7 @@ async def get_cau_cluster_role(call: Call) -> None:
         pairs["StartDate"] = schedule.start.replace(tzinfo=ZoneInfo(group.owner.time_zone))
         pairs["DaysOfWeek"] = SimEnum(SPACE + "Weekdays", int(schedule.days), schedule.days.text)
         if schedule.interval:
-            pairs["IntervalWeeks"] = schedule.interval
+            pairs["WeeksInterval"] = schedule.interval
         else:
             pairs["WeeksOfMonth"] = list(schedule.weeks)
     else:
@@ -54,10 +57,10 @@ async def get_cau_cluster_role(call: Call) -> None:
     every = call.world.variant(EVERY_OPTION)
     pairs |= {"CauPluginName": [DEFAULT_PLUGIN], "MaxRetriesPerNode": 3}
     if every:
-        pairs |= dict.fromkeys(_SWITCHES, False)
+        pairs |= dict.fromkeys(_SWITCHES, "Off")
         pairs |= {"MaxFailedNodes": len(call.world.nodes) // 3, "RebootTimeoutMinutes": 15, "FailbackMode": "Immediate"}
         pairs |= {"ConfigurationName": "Microsoft.PowerShell", "NodeOrder": []}
-    pairs |= role.options
+    pairs |= {name: _shown(value) for name, value in role.options.items()}
     if "FailbackMode" in pairs:
         mode = str(pairs["FailbackMode"])
         pairs["FailbackMode"] = SimEnum(SPACE + "FailbackType", _FAILBACK[mode], mode)
@@ -128,6 +131,10 @@ async def remove_cau_cluster_role(call: Call) -> None:
     ask(call)
     with refusals(call):
         call.world.cau.roles.remove()
+
+
+def _shown(value: object) -> object:
+    return value if not isinstance(value, bool) else "On" if value else "Off"
 
 
 def _options(call: Call) -> dict[str, object]:

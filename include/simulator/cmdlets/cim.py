@@ -135,6 +135,10 @@ async def remove_cim_instance(call: Call) -> None:
             ) from None
 
 
+#: It has no ToString of its own: inside another object it crosses the wire as this name (PowerShell/MMI, of that name).
+_PARAMETER = "Microsoft.Management.Infrastructure.Internal.Data.CimMethodParameterDeclarationOfMethod"
+
+
 @cmdlet("Get-CimClass")
 async def get_cim_class(call: Call) -> None:
     """Write a class with its methods and their parameters."""
@@ -150,9 +154,9 @@ def _described(call: Call) -> SimObject:
     for name, parameters in (cim_cau.methods(call, cls) if methods is None else methods).items():
         kinds: list[object] = [
             SimObject(
-                (space + "CimMethodParameterDeclaration", "System.Object"),
+                (_PARAMETER, space + "CimMethodParameterDeclaration", "System.Object"),
                 {"Name": each, "CimType": kind},
-                to_string=each,
+                to_string=_PARAMETER,
             )
             for each, kind in parameters.items()
         ]

@@ -9,6 +9,8 @@ from include.simulator.cmdlets.registry import Call, cmdlet
 from include.simulator.objects import SimEnum, SimObject
 from include.simulator.world.groups import Group
 from include.simulator.world.machines import Node
+from include.simulator.world.resources import Resource
+from include.simulator.world.storage import VirtualDisk
 
 
 @cmdlet("Get-Cluster")
@@ -52,10 +54,14 @@ async def get_cluster_group(call: Call) -> None:
 
 @cmdlet("Get-ClusterResource")
 async def get_cluster_resource(call: Call) -> None:
-    """Write the resources of every role, the virtual disks, the pool, the witness and the Health Service."""
+    """Write the resources of every role, the pool, the witness, the Health Service and disks that are no shared volumes.
+
+    Shared volumes are not among them: only Get-ClusterSharedVolume gives those (zenoss/ZenPacks.zenoss.Microsoft.Windows, pull
+    request 1057; microsoft/MSLab, "S2D and Emergency Patching", takes each kind from its own cmdlet).
+    """
     check_service(call)
     names, vm_id = call.texts("Name"), (call.text("VMId") or "").lower()
-    found = call.world.resources.all()
+    found = [each for each in call.world.resources.all() if not _is_shared_volume(each)]
     for name in names:
         if not matching(name, [each.name for each in found]):
             call.sink.error(not_found(call, "resource", name))
@@ -66,6 +72,10 @@ async def get_cluster_resource(call: Call) -> None:
         vm = each.source.vm if isinstance(each.source, Group) else None
         if named and mine and (not vm_id or (vm is not None and str(vm.id) == vm_id)):
             call.sink.output(shape.resource(call.world, each))
+
+
+def _is_shared_volume(each: Resource) -> bool:
+    return isinstance(each.source, VirtualDisk) and each.source.shared
 
 
 def _quorum_type(call: Call) -> tuple[int, str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 from include.simulator.cmdlets.cluster_errors import matching
 from include.simulator.cmdlets.registry import Call, ask, cmdlet
 from include.simulator.objects import Int64, SimEnum, SimError, SimObject, UInt32
-from include.simulator.world.groups import Group, GroupState
+from include.simulator.world.groups import Group, GroupState, Vm
 from include.simulator.world.machines import Node
 from include.simulator.world.virtual_machines import VmStateError
 
 _SPACE = "Microsoft.HyperV.PowerShell."
 _VM_STATES = {"Running": 2, "Off": 3, "Saved": 6, "PausedCritical": 27}
+#: Microsoft.HyperV.PowerShell.VMOperationalStatus.
+_OPERATIONS = {"Ok": 2, "BackingUpVirtualMachine": 32776}
 _STATUS = {"PausedCritical": "Cannot connect to virtual machine storage"}
 #: What hosts call the configuration versions (windowsserverdocs, upgrade-virtual-machine-version).
 _VERSION_NAMES = {
@@ -33,6 +36,33 @@ async def get_vm(call: Call) -> None:
     for group in of_cluster or _named(call):
         if group.vm and (not vm_id or str(group.vm.id) == vm_id):
             call.sink.output(virtual_machine(group))
+    if not of_cluster and not vm_id and not call.texts("Name"):
+        for condition in call.world.rig.every("local-vm", call.host.name):
+            call.sink.output(_local_machine(call.host.name, condition.text("name", "DC01")))
+
+
+def _operations(vm: Vm) -> tuple[str, ...]:
+    return ("Ok", "BackingUpVirtualMachine") if vm.backed_up else ("Ok",)
+
+
+def _local_machine(node: str, name: str) -> SimObject:
+    """Return a virtual machine that is no role of the cluster: it runs whenever its host does."""
+    properties: dict[str, object] = {
+        "ComputerName": node,
+        "CPUUsage": 1,
+        "Id": uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.{node}"),
+        "IsClustered": False,
+        "DynamicMemoryEnabled": False,
+        "MemoryAssigned": Int64(4 * 1024**3),
+        "Name": name,
+        "State": SimEnum(_SPACE + "VMState", _VM_STATES["Running"], "Running"),
+        "Status": "Operating normally",
+        "Uptime": timedelta(days=1),
+        "Version": "9.0",
+        "VMName": name,
+    }
+    types = (_SPACE + "VirtualMachine", "System.Object")
+    return SimObject(types, properties, to_string=types[0])
 
 
 def virtual_machine(group: Group) -> SimObject:
@@ -41,13 +71,16 @@ def virtual_machine(group: Group) -> SimObject:
     if vm is None:
         raise TypeError(f"The role {group.name} is no virtual machine.")
     running = vm.state == "Running"
+    operations = [SimEnum(_SPACE + "VMOperationalStatus", _OPERATIONS[name], name) for name in _operations(vm)]
     properties: dict[str, object] = {
         "ComputerName": group.owner.name,
         "CPUUsage": vm.processor_percent if running else 0,
         "Id": vm.id,
         "IsClustered": True,
+        "DynamicMemoryEnabled": False,
         "MemoryAssigned": Int64(int(vm.memory_gib * 1024**3) if running else 0),
         "Name": vm.name,
+        "OperationalStatus": operations,
         "State": SimEnum(_SPACE + "VMState", _VM_STATES[vm.state], vm.state),
         "Status": _STATUS.get(vm.state, "Operating normally"),
         "Uptime": timedelta(days=9) if running else timedelta(0),

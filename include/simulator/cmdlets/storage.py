@@ -83,18 +83,24 @@ async def get_physical_disk(call: Call) -> None:
 
 @cmdlet("Get-StorageFaultDomain")
 async def get_storage_fault_domain(call: Call) -> None:
-    """Write servers (StorageScaleUnit), enclosures and drives, or the kind that was asked for; no racks or sites are defined."""
+    """Write servers (StorageScaleUnit), enclosures and drives, or the kind that was asked for; no racks or sites are defined.
+
+    Of servers that come down the pipeline it gives what they hold (PowerShell/PrivateCloud.DiagnosticInfo looks at one so).
+    """
     host = viewer(call)
     if host is None:
         return
+    piped = [item.source for item in call.input if isinstance(item, SimObject) and isinstance(item.source, Node)]
+    nodes = [node for node in call.world.nodes if not piped or node in piped]
     kind, place = (call.text("Type") or "").lower(), call.text("PhysicalLocation")
     found: list[SimObject] = []
-    if kind in ("", "storagescaleunit"):
-        found += [shape.scale_unit(call.world, host, node) for node in call.world.nodes]
+    if kind in ("", "storagescaleunit") and not piped:
+        found += [shape.scale_unit(call.world, host, node) for node in nodes]
     if kind in ("", "storageenclosure"):
-        found += [places.enclosure(call.world, host, node) for node in call.world.nodes]
+        found += [places.enclosure(call.world, host, node) for node in nodes]
     if kind in ("", "physicaldisk"):
-        found += [shape.physical_disk(call.world, host, disk) for disk in call.world.storage.physical_disks]
+        drives = [disk for disk in call.world.storage.physical_disks if disk.node in nodes]
+        found += [shape.physical_disk(call.world, host, disk) for disk in drives]
     for item in found:
         if place is None or matching(place, [str(item.get("PhysicalLocation"))]):
             call.sink.output(item)

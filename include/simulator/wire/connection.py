@@ -45,11 +45,12 @@ class _Message:
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """An answer, what to do when it cannot be delivered, and the fault that strikes it."""
+    """An answer, what to do when it cannot be delivered or is lost, and the fault that strikes it."""
 
     response: http.Response
     undelivered: Callable[[], None] = field(default=lambda: None)
     fault: WireFault | None = None
+    lost: Callable[[], None] = field(default=lambda: None)
 
 
 class Connection:
@@ -136,7 +137,7 @@ class Connection:
         if message.encrypted and self._encryption:
             content_type, body = self._encryption.wrap(body)
         response = http.Response(answer.status, body, (*message.headers, ("Content-Type", content_type)))
-        return _Reply(response, answer.undelivered, fault)
+        return _Reply(response, answer.undelivered, fault, answer.lost)
 
     def _open(self, request: http.Request) -> http.Response | _Message:
         """Return the message of a request, or the answer to what holds none: wrong addresses, log-in legs, identify."""
@@ -186,6 +187,10 @@ class Connection:
         """Let a fault strike the answer; return whether to send it."""
         if fault.kind is FaultKind.SLOW:
             await asyncio.sleep(fault.seconds)
+        elif fault.kind is FaultKind.LOSE:
+            reply.lost()
+            reset(self.writer)
+            return False
         elif fault.kind in (FaultKind.RESET, FaultKind.HALF_ANSWER):
             data = reply.response.encode()
             self.writer.write(data[: len(data) // 2])

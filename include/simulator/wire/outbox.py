@@ -65,6 +65,10 @@ class Outbox:
         """Keep ``answer`` for a client that repeats its question."""
         self._last = (message_id, answer)
 
+    def forget_answer(self) -> None:
+        """Keep the last answer for nobody."""
+        self._last = None
+
     def put_back(self, batch: Batch) -> None:
         """Return a batch whose answer could not be written to the connection."""
         self._items.extendleft(reversed(batch.items))

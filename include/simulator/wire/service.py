@@ -47,11 +47,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back; ``undelivered`` is called when the answer could not be written."""
+    """What goes back; ``undelivered`` is called when the answer could not be written, ``lost`` when it is gone for good."""
 
     status: int
     body: bytes
     undelivered: Callable[[], None] = field(default=lambda: None)
+    lost: Callable[[], None] = field(default=lambda: None)
 
 
 class WsmanService:
@@ -270,7 +271,7 @@ class WsmanService:
         batch = await self._wait(shell, outbox, command_id, seconds, size, caller)
         body = resources.received(shell, command_id, batch)
         outbox.remember(request.message_id, body)
-        return Answer(200, self._wrap(request, body), lambda: outbox.put_back(batch))
+        return Answer(200, self._wrap(request, body), lambda: outbox.put_back(batch), outbox.forget_answer)
 
     async def _wait(
         self, shell: Shell, outbox: Outbox, command_id: str, seconds: float, size: int, caller: Caller

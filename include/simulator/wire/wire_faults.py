@@ -24,6 +24,9 @@ class FaultKind(StrEnum):
     REFUSE = "refuse"
     #: The request is carried out, half of the answer is sent, then the connection is reset.
     RESET = "reset"
+    #: The request is carried out, then the connection is reset and its answer is gone for good: Windows keeps an answer only for
+    #: clients that name an OperationID (MS-WSMV 3.1.4.1.39).
+    LOSE = "lose"
     #: The connection is reset before the request is carried out.
     RESET_BEFORE = "reset-before"
     #: The request is read and never answered, nor carried out.

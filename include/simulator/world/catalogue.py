@@ -26,7 +26,8 @@ class UpdateSpec:
     cluster's first one; ``min_ubr`` and ``max_ubr`` bound the revisions it is offered to. ``on_wsus``: WSUS servers have it.
     ``on_windows_update``: Windows Update has it; setup media bring what it has not.
     ``preview_build``: only servers on a preview channel get it. ``needs_input``: it wants its licence terms accepted.
-    ``listed``: it shows as a hotfix once installed.
+    ``listed``: it shows as a hotfix once installed. ``published``: the day of its LastDeploymentChangeTime (IUpdate), empty where
+    the agent tells none.
     """
 
     update_id: str
@@ -59,6 +60,7 @@ class UpdateSpec:
     preview_build: bool = False
     needs_input: bool = False
     listed: bool = True
+    published: str = ""
 
     @property
     def is_feature_update(self) -> bool:

@@ -56,7 +56,8 @@ def _where(world: World, broken: Callable[[Node], bool]) -> list[str]:
 
 
 def _cluster(world: World) -> list[str]:
-    return _where(world, lambda node: not node.up or not any(each.member for each in world.nodes))
+    """Whether the cluster's name is found: a node that is down alone breaks the rule about the cluster service."""
+    return [] if any(node.member for node in world.nodes) else [world.management_host.name]
 
 
 def _wmi(world: World) -> list[str]:
@@ -187,7 +188,7 @@ def _options(world: World) -> RunOptions | None:
 _TABLE: tuple[tuple[str, str, str, Rule], ...] = (
     ("ClusterAvailable", "The failover cluster must be available", ERROR, _cluster),
     ("WmiRemoting", "The failover cluster nodes must be enabled for remote management via WMI", ERROR, _wmi),
-    ("PowerShellRemoting", "PowerShell remoting should be enabled on each failover cluster node", WARNING, _powershell),
+    ("PowerShellRemoting", "PowerShell remoting should be enabled on each failover cluster node", ERROR, _powershell),
     ("ClusterVersion", "The failover cluster must be running a supported version of Windows Server", ERROR, _version),
     (
         "DotNetAndPowerShell",
@@ -195,18 +196,18 @@ _TABLE: tuple[tuple[str, str, str, Rule], ...] = (
         ERROR,
         _framework,
     ),
-    ("ClusterService", "The Cluster service should be running on all cluster nodes", ERROR, _service),
+    ("ClusterService", "The Cluster service should be running on all cluster nodes", WARNING, _service),
     (
         "AutomaticUpdates",
         "Automatic Updates must not be configured to automatically install updates on any failover cluster node",
-        ERROR,
+        WARNING,
         _automatic,
     ),
     ("SameUpdateSource", "The failover cluster nodes should use the same update source", WARNING, _source),
     (
         "RemoteShutdown",
         "A firewall rule that allows remote shutdown should be enabled on each node in the failover cluster",
-        WARNING,
+        ERROR,
         _shutdown,
     ),
     (

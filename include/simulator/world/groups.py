@@ -41,7 +41,7 @@ class Vm:
 
     ``state`` is Running, Off, Saved or PausedCritical (its storage is out of reach); ``blocked`` says why it cannot migrate;
     ``version`` is that of its configuration, ``disc`` the image in its DVD drive, a path; ``processor_percent`` how much of its
-    host's processors it uses while it runs.
+    host's processors it uses while it runs; ``backed_up`` that a backup of it runs.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Vm:
     version: str = ""
     disc: str = ""
     processor_percent: int = 2
+    backed_up: bool = False
 
 
 @dataclass(slots=True, eq=False)

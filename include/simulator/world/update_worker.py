@@ -89,6 +89,7 @@ class Worker:
             "searches": [],
             "results": [],
             "error": None,
+            "incomplete": False,
         }
         self._write()
         agent = UpdateAgent(self.world, node, self.run.logon, given["run"]) if isinstance(node, Node) else None
@@ -130,6 +131,8 @@ class Worker:
             self.answer["doing"] = "searching"
             self._write()
             found = yield from self._search(agent, text, recommended=given["include_recommended"])
+            if self.world.rig.take("search-with-errors", node.name):  # orcSucceededWithErrors
+                self.answer["incomplete"] = True
             if found and self.world.rig.take("scan-empty", node.name):
                 found = []
             there = self.world.updates.record(node).installed
@@ -151,16 +154,16 @@ class Worker:
         for number, update in enumerate(found, 1):
             self.answer["doing"] = update.title
             self._write()
-            code, hresult = yield from self._one(order, update, installs=given["mode"] == "install")
+            code, hresult = yield from self._one(order, update)
             restart = given["mode"] == "install" and code == SUCCEEDED and update.needs_restart
             result = {"result_code": code, "hresult": _signed(hresult), "restart_required": restart}
             self.answer["results"].append({**_shown(update), **result})
             self.answer["done"] = number
 
     def _one(
-        self, order: Callable[[list[UpdateSpec]], Operation], update: UpdateSpec, *, installs: bool
+        self, order: Callable[[list[UpdateSpec]], Operation], update: UpdateSpec
     ) -> Generator[Pause, bool, tuple[int, int]]:
-        if installs and update.needs_input:
+        if update.needs_input:
             return FAILED, EULA_DECLINED
         try:
             operation = order([update])
@@ -205,7 +208,13 @@ def _is_known(arguments: str) -> bool:
 
 
 def _shown(update: UpdateSpec) -> dict[str, str]:
-    return {"update_id": update.update_id, "title": update.title, "description": update.description}
+    return {
+        "update_id": update.update_id,
+        "title": update.title,
+        "description": update.description,
+        "asks": "licence-terms" if update.needs_input else "",
+        "published": update.published,
+    }
 
 
 def _signed(hresult: int) -> int:

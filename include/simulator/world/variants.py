@@ -205,12 +205,6 @@ VARIANTS = {
             "It installs whatever the search after the restart finds, a feature update to a later version too.",
             "cluster-aware-updating: a run scans again until nothing is left; nothing is said of versions",
         ),
-        Variant(
-            "cau-bpa-rules-are-numbered",
-            "Test-CauSetup identifies its rules by names of their own.",
-            "It identifies them by number.",
-            "cluster-aware-updating-requirements: the rules have no ids there",
-        ),
     )
 }
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -97,6 +98,18 @@ def test_a_yes_to_another_plan_is_none(record, asked):
     operator().execute_complete(wanted, answer("Approve"))
     with pytest.raises(TaskAwaitingInput):
         operator().execute(context(require_approval=True, max_failed_nodes=0))
+
+
+def test_a_yes_is_of_the_plan_that_was_shown_whatever_becomes_of_the_fleet_file_meanwhile(record, asked):
+    wanted = context(require_approval=True)
+    made_with = approval.run_options(approval.cluster_settings("demo"), wanted).to_json()
+    keep_plan(record, replace(PLAN, options=made_with))
+    with pytest.raises(TaskAwaitingInput):
+        operator().execute(wanted)
+    shown = approval.plan_hash(PLAN, made_with)
+    assert shown[:12] in asked[0]["body"]
+    operator().execute_complete(context(require_approval=True, failback_mode="NoFailback"), answer("Approve"))
+    assert record.last(ev.Approved).event.plan_id == shown
 
 
 @pytest.mark.parametrize(

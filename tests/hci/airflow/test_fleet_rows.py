@@ -76,6 +76,33 @@ def test_a_fleet_without_runs_shows_schedules_and_pages(fleet):
     assert (berlin.running, berlin.left, berlin.last, berlin.status, berlin.problem) == ((), (), None, None, "")
 
 
+@pytest.mark.parametrize(
+    ("entry", "times", "said"),
+    [
+        ("cron: '0 3 * * SUN'}", 3, "no time within five years"),
+        (
+            "cron: '0 3 * * SUN'}\n    profile_overrides: {force_self_update: true}",
+            0,
+            "it has no rolling update, which does not act on force_self_update of its profile",
+        ),
+        # Such times are begun by CAU's role, and are times of the cluster all the same.
+        (
+            "run_by: cau, lines: [{start_date: 2026-01-01 03:00, days_of_week: SUN, interval_weeks: 1}]}",
+            3,
+            "no time within five years",
+        ),
+    ],
+)
+def test_times_at_which_no_run_begins_are_not_shown(tmp_path, monkeypatch, entry, times, said):
+    monkeypatch.setenv("HCI_REPORTS", (tmp_path / "reports").as_uri())
+    file = tmp_path / "fleet.yaml"
+    file.write_text(
+        f"clusters:\n  BER:\n    connection: h\n    nodes: [B1, B2]\n    schedule: {{timezone: UTC, {entry}\n"
+    )
+    [row] = rows(load_fleet(file))
+    assert (len(row.coming), row.schedule) == (times, said)
+
+
 def test_only_clusters_whose_runs_the_person_may_see_have_a_row(fleet):
     asked = []
 
@@ -105,6 +132,16 @@ def test_the_run_under_way_has_its_node_and_what_it_does_beside_the_last_run(fle
     assert "began 2 h 00 min ago, last word 4 min ago" in page
     assert "B1 failed &lt;there&gt;." in page
     assert "Sun 2026-11-08 03:00 Europe/Berlin" in page
+
+
+def test_a_run_on_which_nobody_works_any_more_is_not_shown_as_one_under_way(fleet):
+    begin(fleet, "dead")
+    found = fleet_rows(fleet, NOON, lambda dag_id: True, lambda run: run.run_id != "dead")
+    assert [run.alive for run in found[0].running] == [False]
+    page = render_fleet(found, NOON)
+    assert '<span class="chip failed">rolling update died</span>' in page
+    assert "make safe</em> takes back what it changed" in page
+    assert '<div class="failed"><dt>runs that died</dt><dd>1</dd></div>' in page
 
 
 def test_a_run_that_left_something_is_shown_as_work_for_a_person(fleet):

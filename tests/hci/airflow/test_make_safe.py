@@ -14,6 +14,7 @@ from include.hci.airflow.run_tasks import ConcludeOperator, ReadinessOperator
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import now
 from include.hci.report import events as ev
+from include.hci.settings import RunOptions
 
 DAG_ID = "rolling_update__demo"
 
@@ -88,6 +89,81 @@ def test_a_run_that_goes_on_is_left_alone(alive):
     assert [run.run_id for run in open_runs("demo")] == ["running"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "paused", "fails"),
+    [((LOCKED, PAUSED), True, True), ((), True, False), ((LOCKED, PAUSED), False, False)],
+)
+def test_a_run_that_waits_in_vain_because_its_dag_is_paused_is_told_of(alive, monkeypatch, changes, paused, fails):
+    begin("running", *changes)
+    alive.add("running")
+    monkeypatch.setattr(make_safe, "is_paused", lambda run: paused)
+    with pytest.raises(AirflowFailException if fails else AirflowSkipException) as said:
+        find()
+    if fails:
+        for text in ("running", DAG_ID, "HCI02", "Unpause"):
+            assert text in str(said.value)
+    assert [run.run_id for run in open_runs("demo")] == ["running"]
+
+
+def test_a_run_that_waits_in_vain_keeps_no_dead_one_from_being_made_safe(alive, monkeypatch):
+    begin("running", LOCKED, PAUSED)
+    begin("dead", LOCKED)
+    alive.add("running")
+    monkeypatch.setattr(make_safe, "is_paused", lambda run: True)
+    assert find() == ["dead"]
+
+
+def test_a_dead_run_whose_record_cannot_be_read_is_not_forgotten(alive, tmp_path):
+    begin("dead")
+    (tmp_path / "demo" / "dead" / "events" / "20261103T020000.000000Z-000002-x-HCI02-drain-intent.json").write_text("{")
+    with pytest.raises(AirflowFailException, match="cannot be read"):
+        find()
+    assert [run.run_id for run in open_runs("demo")] == ["dead"]
+
+
+def test_a_record_that_cannot_be_reached_now_keeps_no_other_run_from_being_made_safe(alive, monkeypatch):
+    begin("unreachable", LOCKED)
+    begin("dead", LOCKED)
+    opened = make_safe.open_record
+
+    class Gone:
+        @property
+        def facts(self):
+            raise OSError("stale file handle")
+
+    monkeypatch.setattr(
+        make_safe, "open_record", lambda slug, run: Gone() if run == "unreachable" else opened(slug, run)
+    )
+    assert find() == ["dead"]
+    close_run("demo", "dead", left=False)
+    with pytest.raises(AirflowFailException, match="unreachable cannot be read now: stale file handle"):
+        find()
+    assert [run.run_id for run in open_runs("demo")] == ["unreachable"]
+
+
+@pytest.mark.parametrize(("is_open", "says"), [(True, "under way again"), (False, "has ended")])
+def test_a_run_that_is_not_dead_any_more_is_left_alone(alive, is_open, says):
+    begin("dead", LOCKED, PAUSED)
+    alive.add("dead")
+    if not is_open:
+        close_run("demo", "dead", left=False)
+    with pytest.raises(AirflowSkipException, match=says):
+        MakeSafeOperator(task_id="make_safe", cluster="demo", dead_run="dead").execute(context())
+
+
+def test_a_cluster_that_nobody_could_look_at_is_tried_again_by_itself(alive):
+    begin("dead", LOCKED, PAUSED)
+    operator = MakeSafeOperator(task_id="make_safe", cluster="demo", dead_run="dead")
+    silent = {"left": [{"what": "HCI02 is paused by this run"}], "silent": "no route"}
+    for _ in range(2):
+        with pytest.raises(AirflowFailException, match="no route"):
+            operator.ended(context(), Ended("done", "HCI02 is paused by this run (no route)", details=silent))
+        said = open_record("demo", "dead").last(ev.Concluded).event.why
+        assert "make_safe__demo looks again every ten minutes" in said
+        assert open_runs("demo") == (OpenRun("dead", DAG_ID),)
+        assert find() == ["dead"]
+
+
 def test_a_dead_run_that_changed_nothing_is_forgotten(alive):
     begin("refused")
     begin("undone", LOCKED, PAUSED, ev.Resumed(node="HCI02", failback_mode="Immediate"), ev.LockReleased(guid="g"))
@@ -112,6 +188,13 @@ def test_a_dead_run_is_ended_with_its_own_record_lock_and_options():
     assert operator.run_of(context()) == "dead"
     options = operator.options_of(make_safe.cluster_settings("demo"), context())
     assert (options.max_failed_nodes, options.failback_mode) == (2, "NoFailback")
+
+
+def test_a_run_that_another_version_of_this_program_began_is_ended_all_the_same():
+    begin("dead", LOCKED, PAUSED, failback_mode="NoFailback", option_that_is_no_more=1)
+    settings = make_safe.cluster_settings("demo")
+    operator = MakeSafeOperator(task_id="make_safe", cluster="demo", dead_run="dead")
+    assert operator.options_of(settings, context()) == RunOptions.as_given(settings)
 
 
 def test_making_safe_succeeds_although_the_dead_run_did_not_and_forgets_it():

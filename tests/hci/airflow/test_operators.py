@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, T
 
 from include.hci.airflow import operators, work
 from include.hci.airflow.events import Ended, addressed, finished
+from include.hci.airflow.open_runs import open_runs
 from include.hci.airflow.operators import NodeStepOperator, StepOperator, StepStopped
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import keep_plan, now
@@ -83,6 +85,60 @@ def test_a_step_that_has_to_wait_goes_to_the_triggerer_with_all_it_needs(record,
     assert timedelta(minutes=89) < left <= timedelta(minutes=90)
     # What a trigger is made of stands in the database in the clear.
     assert "password" not in str(arguments).lower()
+
+
+@pytest.mark.parametrize(
+    ("changed", "out", "goes"),
+    [
+        ({}, False, True),
+        ({"max_passes_per_node": 9}, False, False),
+        ({"max_passes_per_node": 9}, True, True),
+        ({"drain_timeout_minutes": 9}, False, True),
+    ],
+)
+def test_no_node_is_taken_out_of_service_under_other_options_than_the_plans(record, looks, changed, out, goes):
+    looks(Wait("the drain goes on"))
+    made_under = operators.run_options(work.cluster_settings("demo"), context()).to_json()
+    keep_plan(record, replace(PLAN, options=made_under))
+    record.add(ev.TurnGiven(node="HCI01", position=1, total=2), now())
+    if out:
+        record.add(ev.Pausing(node="HCI01", state_before="Up"), now())
+    with pytest.raises(TaskDeferred if goes else AirflowFailException) as end:
+        node_step().execute(context(**changed))
+    if not goes:
+        assert "the option max_passes_per_node is 9, the plan was made with 4" in str(end.value)
+        assert list(record.facts.failed) == ["HCI01"]
+
+
+def test_a_run_that_goes_on_after_its_end_is_remembered_as_one_that_goes_on(record, looks):
+    looks(Wait("the drain goes on"))
+    record.add(ev.TurnGiven(node="HCI01", position=1, total=2), now())
+    with pytest.raises(TaskDeferred):
+        node_step().execute(context())
+    assert open_runs("demo") == ()
+    record.add(ev.Concluded(why="over"), now())
+    with pytest.raises(TaskDeferred):
+        StepOperator(task_id="conclude", step="conclude", cluster="demo").execute(context())
+    assert open_runs("demo") == ()
+    with pytest.raises(TaskDeferred):
+        node_step().execute(context())
+    assert [run.run_id for run in open_runs("demo")] == ["run"]
+
+
+@pytest.mark.parametrize(("cleared", "goes"), [(0, False), (1, True)])
+def test_a_database_from_before_the_runs_end_does_not_let_it_go_on(record, looks, cleared, goes):
+    looks(Wait("the drain goes on"))
+    record.add(ev.TurnGiven(node="HCI01", position=1, total=2), now())
+    restored = context() | {"dag_run": SimpleNamespace(clear_number=cleared)}
+    with pytest.raises(TaskDeferred):
+        node_step().execute(restored)
+    record.add(ev.Concluded(why="over"), now())
+    with pytest.raises(TaskDeferred):
+        StepOperator(task_id="conclude", step="conclude", cluster="demo").execute(restored)
+    with pytest.raises(TaskDeferred if goes else AirflowFailException) as end:
+        node_step().execute(restored)
+    assert goes or "has ended at" in str(end.value)
+    assert [run.run_id for run in open_runs("demo")] == ["run"] * goes
 
 
 def test_a_turn_waits_in_its_group_without_a_look(record, monkeypatch):

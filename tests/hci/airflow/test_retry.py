@@ -26,6 +26,12 @@ def test_a_task_that_a_person_cleared_has_all_its_attempts_again(try_number, max
     assert RetriesPerNode(30).evaluate(RuntimeError("no"), try_number, max_tries, context).action is action
 
 
+def test_an_outage_of_the_storage_is_given_time():
+    policy = RetriesPerNode(2)
+    assert policy.evaluate(OSError("stale file handle"), 1, 64, {"params": {}}).retry_delay.total_seconds() == 60
+    assert RetriesPerNode(90).evaluate(OSError(), 1, 64, {"params": {}}).retry_delay.total_seconds() == 90
+
+
 def test_the_delay_is_kept_and_serialised():
     policy = RetriesPerNode(2)
     assert policy.evaluate(RuntimeError(), 1, 64, {"params": {}}).retry_delay.total_seconds() == 2

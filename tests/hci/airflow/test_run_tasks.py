@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from include.hci.airflow import run_tasks
 from include.hci.airflow.begin import begin_run
 from include.hci.airflow.events import Ended
-from include.hci.airflow.open_runs import open_runs
+from include.hci.airflow.open_runs import OpenRun, mark_open, open_runs
 from include.hci.airflow.run_tasks import ConcludeOperator, PlanOperator, ReadinessOperator, ReportOperator
 from include.hci.airflow.storage import open_record
 from include.hci.airflow.work import cluster_settings, keep_plan, now, read_plan
@@ -153,9 +153,18 @@ def test_a_cancelled_end_is_told_as_one(record):
     assert report_of(record)["outcome"] == "cancelled"
 
 
-def test_there_is_no_plan_without_a_scan_and_none_for_a_run_that_has_not_begun(record):
-    with pytest.raises(AirflowSkipException):
+def test_a_run_that_never_began_fails_and_leaves_its_record_as_it_is(record, tmp_path):
+    # Skipped, the plan would make a run of wrong parameters a success: its last task would be skipped with it.
+    with pytest.raises(AirflowFailException, match="never began") as failed:
         PlanOperator(task_id="plan", cluster="demo").execute(context())
+    assert f"{tmp_path.as_uri()}/demo/run" in str(failed.value)
+    assert "HCI_REPORTS" in str(failed.value)
+    with pytest.raises(AirflowSkipException, match="never began"):
+        ReportOperator(task_id="report", cluster="demo").execute(context())
+    assert record.storage.list("") == []
+
+
+def test_there_is_no_plan_without_a_scan(record):
     begin(record)
     with pytest.raises(AirflowFailException, match="No node was scanned"):
         PlanOperator(task_id="plan", cluster="demo").execute(context([None, None]))
@@ -168,6 +177,16 @@ def test_a_run_that_ended_before_the_lock_is_reported_as_over(record):
     assert address.endswith("/demo/run/report.html")
     assert report_of(record)["outcome"] == "failed"
     assert "The storage is not healthy." in record.storage.read("report.html")
+
+
+def test_a_run_that_ended_before_the_lock_is_not_over_while_a_scan_has_left_something(record):
+    begin(record)
+    mark_open("demo", OpenRun("run", "rolling_update__demo"))
+    record.add(ev.Changing(step="scan", node="HCI01", change="scheduled-task", subject="HciUpdate"), now())
+    record.add(ev.Failed(step="readiness", problem=Problem(title="The storage is not healthy.")), now())
+    ReportOperator(task_id="report", cluster="demo").execute(context())
+    assert record.last(ev.Concluded) is None
+    assert [run.run_id for run in open_runs("demo")] == ["run"]
 
 
 def finish(record, *nodes):
@@ -187,6 +206,14 @@ def test_the_end_is_good_only_when_every_planned_node_is_done(record):
     assert report_of(record)["outcome"] == "succeeded"
     assert record.storage.read("updates.csv").count("succeeded") == 2
     assert 'href="updates.csv"' in record.storage.read("report.html")
+
+
+def test_a_run_whose_record_cannot_all_be_read_is_not_forgotten(record, tmp_path):
+    finish(record, "HCI01", "HCI02")
+    mark_open("demo", OpenRun("run", "rolling_update__demo"))
+    (tmp_path / "demo" / "run" / "events" / "20261103T020000.000000Z-000099-x-HCI02-drain-intent.json").write_text("{")
+    ConcludeOperator(task_id="conclude", cluster="demo").ended(context(), Ended("done", "clean"))
+    assert [(run.run_id, run.left) for run in open_runs("demo")] == [("run", True)]
 
 
 def test_the_end_fails_the_run_when_a_node_was_not_updated(record):

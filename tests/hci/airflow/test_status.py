@@ -14,6 +14,7 @@ from include.hci.airflow.status import UpdatingStatusOperator, latest_status
 from include.hci.airflow.storage import open_cluster_storage, open_record
 from include.hci.airflow.work import cluster_settings, now
 from include.hci.report import events as ev
+from include.hci.settings import Schedule
 from include.simulator.world.spec import demo_world
 from tests.hci.steps.simulated import Simulation
 
@@ -56,6 +57,15 @@ def test_the_answer_is_json_in_the_log_and_kept(simulation, monkeypatch):
     assert said[0] == found["headline"]
     assert json.loads(json.dumps(found)) == found == latest_status("demo")
     assert [one["who"] for one in found["next"]] == ["this Airflow"]
+
+
+def test_a_schedule_that_is_left_to_caus_role_is_not_airflows(simulation, monkeypatch):
+    line = {"start_date": "2026-01-01 03:00", "days_of_week": 1, "interval_weeks": 1}
+    schedule = Schedule.model_validate({"timezone": "UTC", "run_by": "cau", "lines": [line]})
+    left = cluster_settings("demo").model_copy(update={"schedule": schedule})
+    monkeypatch.setattr(status, "cluster_settings", lambda name: left)
+    [ours, *_] = [one for one in read()["next"] if one["who"] == "this Airflow"]
+    assert (ours["at"], ours["remark"]) == (None, "its schedule is left to CAU's self-updating role")
 
 
 @pytest.mark.parametrize(("alive", "state"), [(True, "updating"), (False, "blocked")])

@@ -29,6 +29,49 @@ def test_files_are_plain_files(tmp_path):
     assert (tmp_path / "a b" / "events" / "one.json").read_text() == "{}"
 
 
+class Remembering(MemoryFileSystem):
+    """Remembers what it has listed until it is told to forget, as the file systems of object stores do (s3fs, ``_ls``)."""
+
+    cachable = False
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.known = {}
+        self.down = False
+
+    def ls(self, path, detail=True, **options):
+        if self.down:
+            raise RuntimeError("EndpointConnectionError")
+        if path not in self.known:
+            self.known[path] = super().ls(path, detail=True, **options)
+        return self.known[path] if detail else [entry["name"] for entry in self.known[path]]
+
+    def invalidate_cache(self, path=None):
+        self.known.clear()
+
+
+def test_what_another_process_has_written_to_an_object_store_is_seen_at_once():
+    attach("memory", "mine", fs=Remembering())
+    storage = ObjectStorage(ObjectStoragePath("memory://mine@reports/other"))
+    storage.write("events/a.json", "mine")
+    assert storage.list("events/") == ["events/a.json"]
+    attach("memory", "another", fs=Remembering())
+    another = ObjectStorage(ObjectStoragePath("memory://another@reports/other"))
+    another.write("events/b.json", "another's")
+    assert storage.list("events/") == ["events/a.json", "events/b.json"]
+    assert storage.read("events/b.json") == "another's"
+
+
+def test_an_object_store_that_cannot_be_reached_is_no_empty_one():
+    store = Remembering()
+    attach("memory", "down", fs=store)
+    storage = ObjectStorage(ObjectStoragePath("memory://down@reports/down"))
+    storage.write("events/a.json", "mine")
+    store.down = True
+    with pytest.raises(OSError, match="cannot be reached: RuntimeError: EndpointConnectionError"):
+        storage.list("events/")
+
+
 def test_object_stores_keep_the_same_promises():
     # An object store's file system in memory, attached as Airflow attaches those of its providers.
     attach("memory", fs=MemoryFileSystem())

@@ -150,7 +150,7 @@ def test_the_triggerer_writes_a_line_per_decision_and_the_runs_warning_once(reco
         *[Wait("HCI02 is up, its services start", Progress("services", number, 9)) for number in range(5)],
         Done("restarted"),
     )
-    fake.warned = "The run has taken 2 h, more than warn_after (1 h)."
+    fake.late_warning = lambda: "The run has taken 2 h, more than warn_after (1 h)."
 
     async def publish(task_instance, value):
         pass

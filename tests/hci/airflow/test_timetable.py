@@ -178,6 +178,31 @@ def test_a_scheduler_that_is_never_late_makes_exactly_the_runs_of_the_cadence(li
 
 @settings(max_examples=100, deadline=None)
 @given(
+    st.lists(_LINES, min_size=1, max_size=3),
+    _ZONES,
+    st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)),
+    st.lists(st.integers(1, 100 * 1440), min_size=1, max_size=8),
+)
+def test_of_the_times_that_a_scheduler_missed_exactly_the_last_has_its_run(lines, zone, begin, silences):
+    found = SelfUpdatingTimetable(timezone=zone, lines=lines)
+    at = begin.replace(tzinfo=UTC)
+    with pytest.MonkeyPatch.context() as patch:
+        last = follows(found, patch, at)
+        at = last
+        for silence in silences:
+            before, at = last, at + timedelta(minutes=silence)
+            missed = found.cadence.between(before + timedelta(microseconds=1), at + timedelta(microseconds=1))
+            due = follows(found, patch, at, before)
+            if missed:
+                assert due == missed[-1]
+                last = due
+                due = follows(found, patch, at, last)
+            # Whatever was missed, there is nothing more to make up for.
+            assert due == found.cadence.next_after(at)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
     st.sampled_from(["0 22 * * SAT", "30 2 * * *", "15 1 1,15 * *", "30 * * * *", "0 */6 * * 1-5", "45 2 * * SUN"]),
     _ZONES,
     st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)),

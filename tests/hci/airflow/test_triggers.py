@@ -26,23 +26,32 @@ class FakeWork:
     max_failed_nodes = 0
     failed_nodes = ()
     broken_nodes = ()
-    warned = ""
 
     def __init__(self, *decisions):
         self.left = list(decisions)
         self.rounds = len(decisions)
         self.touched = 0
         self.begun = 0
-        self.runner = SimpleNamespace(tick=self.tick, pause_after=lambda decision: timedelta(0))
+        self.ticks = 0
+        self.halted = threading.Event()
+        self.runner = SimpleNamespace(
+            tick=self.tick, pause_after=lambda decision: timedelta(0), halt=lambda: self.halted.set()
+        )
 
     def tick(self):
+        self.ticks += 1
         decision = self.left.pop(0) if len(self.left) > 1 else self.left[0]
         if isinstance(decision, Exception):
             raise decision
         return decision
 
     def acting(self):
+        assert threading.current_thread() is not threading.main_thread(), "it reads files"
         return "install 3 updates on HCI02"
+
+    def late_warning(self):
+        assert threading.current_thread() is not threading.main_thread(), "it reads files"
+        return ""
 
     def begin(self):
         assert len(self.left) == self.rounds, "its patience begins before its first look"
@@ -146,6 +155,36 @@ async def test_an_error_nobody_foresaw_becomes_a_problem_with_its_text(play):
     assert end.problem.meaning == "Cluster demo cannot be used"
 
 
+async def test_a_record_that_is_out_of_reach_for_a_while_is_no_failure_of_the_step(play, caplog):
+    lost = OSError("stale file handle")
+    [end], published = await play(FakeWork(Wait("something"), lost, lost, Done("whole", "it is whole")))
+    assert (end.status, end.why) == ("done", "it is whole")
+    assert sum("cannot be reached" in value["text"] for value in published) == 2
+
+
+async def test_a_record_that_stays_out_of_reach_ends_the_step_with_what_it_said(play, monkeypatch):
+    monkeypatch.setattr(triggers, "RECORD_PATIENCE", timedelta(seconds=1))
+    [end], _ = await play(FakeWork(OSError("stale file handle")))
+    assert (end.status, end.problem.meaning) == ("stopped", "stale file handle")
+
+
+async def test_what_is_only_shown_ends_no_round_that_is_under_way(play, monkeypatch):
+    shown = threading.Event()
+
+    class Slow(FakeWork):
+        def tick(self):
+            assert shown.wait(10)
+            return super().tick()
+
+        def acting(self):
+            shown.set()
+            raise OSError("stale file handle")
+
+    work = Slow(Done("ok"))
+    [end], _ = await play(work)
+    assert (end.status, work.ticks, work.halted.is_set()) == ("done", 1, False)
+
+
 async def test_a_node_waits_for_its_turn_and_then_begins(play):
     busy = {"g.turn_0": "success", "g.drain_0": "deferred", "g.turn_1": "deferred"}
     over = {"g.turn_0": "success", "g.drain_0": "success", "g.turn_1": "deferred"}
@@ -164,24 +203,70 @@ async def test_a_node_is_left_alone_when_the_failure_budget_is_used_up(play):
     assert "HCI01" in end.why
 
 
-async def test_a_task_that_a_person_ended_acts_no_more_and_says_so(play, monkeypatch):
-    killed = []
+async def test_a_round_of_a_task_that_a_person_ended_or_another_triggerer_took_over_acts_no_more(play):
+    begun, over = threading.Event(), threading.Event()
 
-    class Killing(FakeWork):
+    class Slow(FakeWork):
         def tick(self):
-            asyncio.run(killed[0].on_kill())
-            return Wait("something")
+            begun.set()
+            assert over.wait(10)
+            return super().tick()
 
-    original = StepTrigger.__init__
+    work = Slow(Done("ok"))
+    mine = asyncio.ensure_future(play(work))
+    assert await asyncio.to_thread(begun.wait, 5)
+    assert not work.halted.is_set()
+    mine.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await mine
+    assert work.halted.is_set()
+    over.set()
 
-    def remember(self, *arguments, **named):
-        original(self, *arguments, **named)
-        killed.append(self)
 
-    monkeypatch.setattr(StepTrigger, "__init__", remember)
-    events, _ = await play(Killing(Wait("x")))
-    # Without a word the triggerer would fail whatever task the database takes this trigger for.
-    assert [(end.status, end.why) for end in events] == [("skipped", "a person has ended this task")]
+async def test_a_round_that_waits_for_a_thread_never_begins_once_its_task_has_ended(play, monkeypatch):
+    busy, over = threads.RemotingThreads(1), threading.Event()
+    monkeypatch.setattr(threads, "_threads", busy)
+    others = asyncio.ensure_future(busy.run(over.wait, 10))
+    work, queued = FakeWork(Done("ok")), threading.Event()
+    work.acting = queued.set
+    mine = asyncio.ensure_future(play(work))
+    assert await asyncio.to_thread(queued.wait, 5)
+    mine.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await mine
+    over.set()
+    assert await others
+    assert await busy.run(lambda: "the thread is free, and nothing else is left for it") != ""
+    assert len(work.left) == work.rounds == 1
+    assert work.ticks == 0
+    busy.close()
+
+
+async def test_a_node_goes_on_waiting_while_the_task_states_cannot_be_told(play, monkeypatch):
+    over = {"g.turn_0": "success", "g.drain_0": "success", "g.turn_1": "deferred"}
+    states = iter([OSError("the database restarts"), over])
+    work = FakeWork(Done("go", "it may leave"))
+
+    def asked(self, work):
+        answer = next(states)
+        if isinstance(answer, Exception):
+            raise answer
+        return triggers.group_states(answer), ()
+
+    monkeypatch.setattr(StepTrigger, "_states", asked)
+    [end], published = await play(work, step="turn", group_id="g")
+    assert end.status == "done"
+    assert ["does not tell now whose turn" in value["text"] for value in published] == [True]
+
+
+async def test_a_node_does_not_wait_for_ever_for_task_states(play, monkeypatch):
+    def asked(self, work):
+        raise OSError("the database is gone")
+
+    monkeypatch.setattr(StepTrigger, "_states", asked)
+    monkeypatch.setattr(triggers, "STATES_PATIENCE", timedelta(seconds=0.05))
+    [end], _ = await play(FakeWork(AssertionError("must not be looked at")), step="turn", group_id="g")
+    assert (end.status, end.problem.meaning) == ("stopped", "the database is gone")
 
 
 async def test_the_lock_is_touched_while_a_step_waits(play):

@@ -78,3 +78,5 @@ def test_nodes_that_were_out_before_count_against_the_budget():
     answer = verdict(states, 1, ORDER, (), 1, broken=("HCI04",))
     assert answer.turn is Turn.STOP
     assert "HCI04 was out of service before" in answer.why
+    only = verdict({0: WAITING}, 0, ORDER, (), 1, broken=("HCI04", "HCI03"))
+    assert only.why == "HCI03, HCI04 were out of service before and max_failed_nodes is 1: this node is left alone"

@@ -14,6 +14,7 @@ from include.hci.powershell.connection import ConnectionSettings
 from include.hci.report import events as ev
 from include.hci.settings import RunOptions, Schedule
 
+STARTED = ev.RunStarted(run_id="run", cluster="demo", nodes=("HCI01", "HCI02"))
 OPTIONS = RunOptions(max_failed_nodes=1, reboot_timeout_minutes=30).to_json()
 
 
@@ -22,7 +23,15 @@ def opened(monkeypatch, tmp_path):
     monkeypatch.setenv("HCI_REPORTS", tmp_path.as_uri())
     found = {f"HCI0{i}": ConnectionSettings(host=f"h{i}") for i in range(1, 5)}
     monkeypatch.setattr(work.connections, "load", lambda settings: found)
+    open_record("demo", "run").add(STARTED, now())
     return lambda deadline=None: StepWork.open("take_lock", "demo", "run", OPTIONS, None, deadline)
+
+
+def test_a_process_that_looks_for_the_record_elsewhere_does_nothing_and_says_so(opened, monkeypatch, tmp_path):
+    monkeypatch.setenv("HCI_REPORTS", (tmp_path / "elsewhere").as_uri())
+    with pytest.raises(work.RecordMissing, match="must reach the same HCI_REPORTS") as missing:
+        opened()
+    assert "elsewhere/demo/run" in str(missing.value)
 
 
 def test_a_deadline_that_was_handed_over_is_kept(opened):
@@ -138,6 +147,7 @@ def lost(monkeypatch, tmp_path):
     monkeypatch.setenv("HCI_REPORTS", tmp_path.as_uri())
     settings = work.cluster_settings("demo")
     keep_settings(settings)
+    open_record("demo", "run").add(STARTED, now())
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text("clusters: [demo")
     monkeypatch.setenv("HCI_FLEET_FILE", str(fleet))

@@ -78,6 +78,21 @@ def test_the_role_is_read_by_name():
     }
 
 
+def test_what_the_role_says_in_words_of_its_own_is_read_in_those_of_the_cmdlets_that_set_it():
+    pairs = [
+        obj(Name="WeeksInterval", Value=2),
+        obj(Name="RequireAllNodesOnline", Value="On"),
+        obj(Name="SeparateReboots", Value="Off"),
+        obj(Name="EnableFirewallRules", Value=obj("True")),
+    ]
+    assert get_cau_cluster_role(FakeShell({"Get-CauClusterRole": pairs}), "C") == {
+        "IntervalWeeks": "2",
+        "RequireAllNodesOnline": "True",
+        "SeparateReboots": "False",
+        "EnableFirewallRules": "True",
+    }
+
+
 def test_times_spans_and_arguments_of_the_role_are_read_as_text():
     pairs = [
         obj(Name="StartDate", Value=datetime(2026, 3, 2, 3)),

@@ -11,9 +11,10 @@ from include.hci.cluster.cau_runs import (
     get_cau_status,
     invoke_cau_scan,
     invoke_upgrade_scan,
+    recover_cau,
     run_pipeline,
 )
-from include.hci.powershell.errors import NodeUnreachable
+from include.hci.powershell.errors import CommandFailed, NodeUnreachable
 from include.hci.powershell.records import ErrorRecord
 from include.hci.powershell.result import Result
 from include.hci.powershell.values import SWITCH
@@ -23,10 +24,16 @@ from tests.hci.cluster.fakes import FakeShell, enum, obj
 AT = datetime(2026, 11, 3, 1, tzinfo=UTC)
 RUN = UUID("3ea35120-b59f-5ee7-a3f5-d04bc79e5d12")
 STATUS = "Get-CauRun -ClusterName 'C'"
-NODES = "Get-CauRun -ClusterName 'C' -ShowClusterNodeState"
+NODES = f"{STATUS} | Select-Object -ExpandProperty 'NodeStatusNotifications'"
+NO_SUCH_PROPERTY = ErrorRecord(
+    'Property "NodeStatusNotifications" cannot be found.',
+    "ExpandPropertyNotFound,Microsoft.PowerShell.Commands.SelectObjectCommand",
+    "InvalidArgument",
+)
 REPORT = "Get-CauReport -ClusterName 'C' -Last -Detailed"
 CLUSTER = f"{REPORT} | Select-Object -ExpandProperty 'ClusterResult'"
 RESULTS = f"{CLUSTER} | Select-Object -ExpandProperty 'NodeResults'"
+ERROR_CLASS = "Microsoft.ClusterAwareUpdating.ErrorRecordData"
 
 
 def running(**more: object) -> list[object]:
@@ -47,17 +54,28 @@ def test_an_empty_answer_is_no_free_cluster():
 
 
 def test_a_run_tells_what_it_does_on_each_node_and_how_many_are_through():
-    rows = [
-        enum(1, "RunInProgress"),
+    rows = (
         obj(Node="HCI01", Status="Succeeded", Timestamp=AT),
-        obj(Node="HCI02", Status="Frobnicating", Timestamp=AT),
-    ]
-    found = get_cau_status(FakeShell({STATUS: running(NodeResults=("x",)), NODES: rows}), "C")
+        None,
+        obj(Node="HCI02", Status=enum(9, "Frobnicating"), Timestamp=AT),
+    )
+    told = Result(rows, errors=(NO_SUCH_PROPERTY,))
+    shell = FakeShell({STATUS: running(NodeResults=("x",)), NODES: told})
+    found = get_cau_status(shell, "C")
+    # That is about the locks on the nodes, whatever it writes.
+    assert not any("ShowClusterNodeState" in line for line in shell.lines)
     assert (found.run_id, found.coordinator, found.is_on, found.finished) == (str(RUN), "MGMT01", True, 1)
     assert [(each.node, each.status, each.since) for each in found.nodes] == [
         ("HCI01", "Succeeded", AT),
         ("HCI02", "Frobnicating", AT),
     ]
+
+
+def test_that_the_nodes_of_a_run_cannot_be_read_is_no_run_without_nodes():
+    broken = ErrorRecord("The cluster node is shutting down", "Microsoft.ClusterAwareUpdating.X", "OperationStopped")
+    shell = FakeShell({STATUS: running(), NODES: Result((), errors=(NO_SUCH_PROPERTY, broken))})
+    with pytest.raises(CommandFailed, match="shutting down"):
+        get_cau_status(shell, "C")
 
 
 def test_a_node_whose_text_is_only_its_class_is_expanded_on_the_server():
@@ -153,18 +171,18 @@ def test_a_report_is_put_together_from_what_remoting_leaves_of_it(code: object, 
                     Status=enum(1, "Failed"),
                     StartTimestamp=AT,
                     RunDuration=timedelta(hours=1),
-                    ErrorRecordData="too many",
+                    ErrorRecordData=ERROR_CLASS,
                 )
             ],
             f"{CLUSTER} | Select-Object -ExpandProperty 'RunId' | Select-Object -ExpandProperty 'Guid'": [str(RUN)],
             f"{CLUSTER} | Select-Object -ExpandProperty 'ErrorRecordData'": [
-                obj(FullyQualifiedErrorId="MaxFailedNodesExceeded")
+                obj(FullyQualifiedErrorId="MaxFailedNodesExceeded", ExceptionData="too many nodes failed")
             ],
             RESULTS: [
                 obj(
                     Node="HCI01",
                     Status=enum(1, "Failed"),
-                    ErrorRecordData="0x80240022",
+                    ErrorRecordData=ERROR_CLASS,
                     NumberOfSucceededUpdates=0,
                     NumberOfFailedUpdates=1,
                     NodeSuspendedTimestamp=AT,
@@ -173,7 +191,10 @@ def test_a_report_is_put_together_from_what_remoting_leaves_of_it(code: object, 
                 obj(Node="HCI02", Status=enum(3, "Succeeded"), ErrorRecordData=None),
             ],
             f"{RESULTS} | Select-Object -ExpandProperty 'ErrorRecordData'": [
-                obj(FullyQualifiedErrorId="InstallFailed")
+                obj(
+                    FullyQualifiedErrorId="InstallFailed",
+                    ExceptionData="RemoteException: a resource has locked status.",
+                )
             ],
             f"{RESULTS} | Select-Object -ExpandProperty 'InstallResults'": [update],
             f"{RESULTS} | Select-Object -ExpandProperty 'TransientInstallErrors'": [],
@@ -182,11 +203,13 @@ def test_a_report_is_put_together_from_what_remoting_leaves_of_it(code: object, 
     found = get_cau_report(shell, "C")
     assert found is not None
     assert (found.run_id, found.status, found.error_id) == (str(RUN), "Failed", "MaxFailedNodesExceeded")
+    assert found.error == "too many nodes failed"
     assert (found.started_at, found.duration, found.coordinator) == (AT, timedelta(hours=1), "MGMT01")
     assert (found.user, found.account) == ("CORP\\ada", "SYSTEM")
     node, other = found.nodes
     assert [node.error_id, other.error_id] == ["InstallFailed", ""]
-    assert (node.node, node.error, node.failed, node.suspended_at) == ("HCI01", "0x80240022", 1, AT)
+    assert (node.node, node.failed, node.suspended_at) == ("HCI01", 1, AT)
+    assert (node.error, other.error) == ("RemoteException: a resource has locked status.", "")
     [install] = node.updates
     assert (install.result.code, install.result.hresult_text) == (number, "0x80240022")
     assert (install.plugin, install.at) == ("P", AT)
@@ -200,3 +223,17 @@ def test_another_one_is_asked_and_silence_is_unknown():
     assert ask((silent(), free), lambda shell: get_cau_status(shell, "C")).is_free
     with pytest.raises(NodeUnreachable, match="HCI01: shutting down"):
         ask((silent(), silent()), lambda shell: get_cau_status(shell, "C"))
+
+
+def test_a_recovery_is_given_the_time_that_caus_clean_up_on_all_nodes_takes(monkeypatch: pytest.MonkeyPatch):
+    shell, allowed = FakeShell({}), []
+    answer = shell.run
+
+    def run(pipeline, *, timeout=None, on_progress=None):
+        allowed.append(timeout)
+        return answer(pipeline)
+
+    monkeypatch.setattr(shell, "run", run)
+    recover_cau(shell, "C")
+    assert allowed == [timedelta(minutes=30)]
+    assert shell.lines == ["Invoke-CauRun -ClusterName 'C' -ForceRecovery -Force -Confirm $false"]

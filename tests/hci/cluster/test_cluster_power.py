@@ -21,6 +21,14 @@ def resource(name: str, kind: str, state: str = "Online") -> ClusterResource:
         (cluster_power.stop_cluster, "Stop-Cluster -Force"),
         (lambda shell: cluster_power.stop_cluster_resource(shell, "D1"), "Stop-ClusterResource -Name 'D1'"),
         (lambda shell: cluster_power.start_cluster_resource(shell, "D1"), "Start-ClusterResource -Name 'D1'"),
+        (
+            lambda shell: cluster_power.stop_cluster_resource(shell, "D1", shared=True),
+            "Get-ClusterSharedVolume -Name 'D1' | Stop-ClusterResource",
+        ),
+        (
+            lambda shell: cluster_power.start_cluster_resource(shell, "D1", shared=True),
+            "Get-ClusterSharedVolume -Name 'D1' | Start-ClusterResource",
+        ),
         (lambda shell: cluster_power.start_cluster_group(shell, "VM1"), "Start-ClusterGroup -Name 'VM1' -Wait 0"),
         (
             lambda shell: services.set_start_type(shell, "ClusSvc", "Disabled"),
@@ -60,9 +68,20 @@ def test_a_machine_on_its_way_counts_as_running(state, running):
     assert vm.is_running is running
 
 
-def test_only_physical_disks_are_virtual_disks_of_the_cluster():
-    kinds = ["Physical Disk", "Storage Pool", "Virtual Machine"]
-    assert [cluster_power.is_virtual_disk(resource("R", kind)) for kind in kinds] == [True, False, False]
+def test_the_disks_of_the_cluster_are_its_shared_volumes_and_its_physical_disks():
+    shell = FakeShell({"Get-ClusterSharedVolume": [obj(Name="V1", State=enum(2, "Online"), OwnerNode="HCI02")]})
+    given = [resource("P", "Physical Disk"), resource("Pool", "Storage Pool"), resource("VM", "Virtual Machine")]
+    found = cluster_power.get_disk_resources(shell, given)
+    assert [(disk.name, disk.kind, disk.state) for disk in found] == [
+        ("V1", cluster_power.SHARED_VOLUME, "Online"),
+        ("P", "Physical Disk", "Online"),
+    ]
+
+
+def test_a_shared_volume_that_is_given_as_a_resource_too_counts_once():
+    shell = FakeShell({"Get-ClusterSharedVolume": [obj(Name="V1", State="Online", OwnerNode="HCI02")]})
+    found = cluster_power.get_disk_resources(shell, [resource("v1", "Physical Disk")])
+    assert [disk.kind for disk in found] == [cluster_power.SHARED_VOLUME]
 
 
 def test_volumes_and_their_health():

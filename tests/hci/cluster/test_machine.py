@@ -7,6 +7,7 @@ import pytest
 from include.hci.cluster.machine import (
     Build,
     WindowsVersion,
+    WrongMachine,
     get_free_space,
     get_operating_system,
     get_services,
@@ -52,6 +53,19 @@ def test_the_boot_time_is_aware_and_in_utc():
     system = get_operating_system(shell)
     assert (system.boot_time, system.free_memory, system.total_memory) == (boot, 1024 * 1024, 4096 * 1024)
     assert shell.lines == ["Get-CimInstance -ClassName 'Win32_OperatingSystem'"]
+
+
+@pytest.mark.parametrize(("name", "is_wrong"), [("HCI01", True), ("hci02", False), ("HCI02", False), (None, False)])
+def test_the_machine_behind_an_address_has_to_be_the_node(name, is_wrong):
+    shell = FakeShell({"Get-CimInstance": [obj(LastBootUpTime=datetime(2026, 11, 3, tzinfo=UTC), CSName=name)]})
+    assert get_operating_system(shell)
+    if not is_wrong:
+        assert get_operating_system(shell, "HCI02")
+        return
+    with pytest.raises(WrongMachine, match="answers for HCI02 is called HCI01") as caught:
+        get_operating_system(shell, "HCI02")
+    # Asking again, or installing something first, must not be what comes of it.
+    assert not caught.value.retry_safe
 
 
 def test_the_build_is_read_from_the_registry():

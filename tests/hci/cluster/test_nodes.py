@@ -178,6 +178,8 @@ def test_a_role_that_an_operation_keeps_in_its_place_is_locked(locked, expected)
         ("FileSystemRedirected", "FileSystemReFs", "NotBlockRedirected", False),
         ("FileSystemRedirected", "UserRequest", "NotBlockRedirected", True),
         ("FileSystemRedirected", "FileSystemReFs, UserRequest", "NotBlockRedirected", True),
+        ("FileSystemRedirected", "FileSystemReFs, FileSystemTiering", "NotBlockRedirected", False),
+        ("BlockRedirected", "NotFileSystemRedirected", "VolumeReplicationEnabled", False),
         ("BlockRedirected", "NotFileSystemRedirected", "NoDiskConnectivity", True),
         ("Unavailable", None, None, False),
     ],
@@ -195,3 +197,23 @@ def test_a_volume_takes_a_detour_when_there_is_another_reason_than_its_file_syst
     )
     (access,) = get_cluster_shared_volume_states(FakeShell({"Get-ClusterSharedVolumeState": [item]}))
     assert (access.volume, access.node, access.is_redirected) == ("V1", "HCI02", redirected)
+
+
+@pytest.mark.parametrize(
+    ("state", "interrupted"),
+    [("Unavailable", True), ("Paused", True), ("Direct", False), ("FileSystemRedirected", False), ("Unknown", False)],
+)
+def test_a_volume_that_a_node_does_not_reach_is_interrupted(state, interrupted):
+    item = obj(Name="CSV1", VolumeFriendlyName="V1", Node="HCI02", StateInfo=state)
+    (access,) = get_cluster_shared_volume_states(FakeShell({"Get-ClusterSharedVolumeState": [item]}))
+    assert access.is_interrupted is interrupted
+
+
+@pytest.mark.parametrize(
+    ("state", "text"), [((0, "Up"), "Up"), ((2, "Paused"), "Paused"), ((-1, "Unknown"), "Unknown")]
+)
+def test_a_state_arrives_as_an_enumeration(state, text):
+    # FailoverClusters 2.0.0.0: ClusterNodeState and ClusterNodeStatusInformation, whose Unknown is the sign bit alone.
+    item = node_obj("HCI01", enum(*state), enum(0, "NotInitiated"), enum(-(2**31), "Unknown"))
+    (node,) = get_cluster_nodes(FakeShell({"Get-ClusterNode": [item]}))
+    assert (str(node.state), node.kept_out) == (text, "")

@@ -15,7 +15,7 @@ from include.hci.cluster.firewall import (
 )
 from include.hci.cluster.remoting import get_remote_management
 from include.hci.cluster.soft_reboot import get_soft_reboot
-from include.hci.powershell.errors import CommandFailed
+from include.hci.powershell.errors import AnswerNotUnderstood, CommandFailed
 from include.hci.powershell.records import ErrorRecord
 from include.hci.powershell.result import Result
 from tests.hci.cluster.fakes import FakeShell, enum, obj
@@ -69,6 +69,20 @@ def test_rules_are_read_whatever_form_their_profile_comes_in(profile, profiles):
     assert get_firewall_rules(FakeShell({"Get-NetFirewallRule": [rule]}), REMOTE_SHUTDOWN) == (
         FirewallRule("R1", False, profiles),
     )
+
+
+@pytest.mark.parametrize(("number", "profiles"), [(0, ("Any",)), (1, ("Domain",)), (6, ("Private", "Public"))])
+def test_a_rule_is_read_without_the_type_data_of_its_module(number, profiles):
+    rule = obj(InstanceID="R1", Enabled=1, Profiles=number, RuleGroup=REMOTE_SHUTDOWN)
+    assert get_firewall_rules(FakeShell({"Get-NetFirewallRule": [rule]}), REMOTE_SHUTDOWN) == (
+        FirewallRule("R1", True, profiles),
+    )
+
+
+def test_a_rule_that_does_not_tell_where_it_counts_is_not_taken_for_one_that_counts_everywhere():
+    rule = obj(Name="R1", Enabled=enum(2, "False"))
+    with pytest.raises(AnswerNotUnderstood, match="Profiles"):
+        get_firewall_rules(FakeShell({"Get-NetFirewallRule": [rule]}), REMOTE_SHUTDOWN)
 
 
 def test_a_group_that_is_not_there_has_no_rules():

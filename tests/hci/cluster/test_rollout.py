@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.hci.cluster.rollout import ScheduledTask, get_firmware_rollout, get_scheduled_tasks
+from include.hci.cluster.rollout import ScheduledTask, get_admin_center_tasks, get_firmware_rollout
 from tests.hci.cluster.fakes import FakeShell, enum, obj
 
 TARGETS = "<Components><Disks><Disk><TargetFirmware><Version>2</Version></TargetFirmware></Disk></Disks></Components>"
@@ -14,6 +14,7 @@ ALLOWED = "<Components><Disks><Disk><AllowedFirmware><Version>2</Version></Allow
     [
         (None, None, False),
         (ALLOWED, None, False),
+        (ALLOWED.replace("<Disks>", "<!-- <Disk>\n<TargetFirmware/></Disk> --><Disks>"), None, False),
         (TARGETS, None, True),
         (TARGETS, "True", True),
         (TARGETS, "false", False),
@@ -42,14 +43,15 @@ def test_firmware_is_rolled_out_where_targets_are_named_and_nobody_has_stopped_i
 @pytest.mark.parametrize(
     ("state", "active"), [(4, True), (enum(4, "Running"), True), ("Queued", True), (3, False), (1, False)]
 )
-def test_only_the_tasks_that_were_asked_for_are_looked_at(state, active):
+def test_only_the_task_of_windows_admin_center_is_looked_at(state, active):
     items = [obj(TaskName="SMEWINDOWSUPDATEInstallUpdates", TaskPath="\\", State=state), obj(TaskName="Other", State=4)]
-    (task,) = get_scheduled_tasks(FakeShell({"Get-ScheduledTask": items}), ["SMEWindowsUpdateInstallUpdates"])
+    (task,) = get_admin_center_tasks(FakeShell({"Get-ScheduledTask": items}))
     assert task.is_active is active
 
 
 def test_a_node_without_the_task_has_none():
     shell = FakeShell({"Get-ScheduledTask": [obj(TaskName="Other", State=4)]})
-    assert get_scheduled_tasks(shell, ["SMEWindowsUpdateInstallUpdates"]) == ()
-    assert shell.lines == ["Get-ScheduledTask"]
+    assert get_admin_center_tasks(shell) == ()
+    # By a plain name a task that is not there is an error, and among all tasks a broken one is.
+    assert shell.lines == ["Get-ScheduledTask -TaskName 'SMEWindowsUpdate*'"]
     assert ScheduledTask("t", "\\", "Ready").is_active is False

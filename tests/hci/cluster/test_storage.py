@@ -11,6 +11,7 @@ from include.hci.cluster.storage import (
     get_storage_jobs,
     get_storage_pools,
     get_virtual_disks,
+    release_drives,
     repair_virtual_disk,
 )
 from tests.hci.cluster.fakes import FakeShell, obj
@@ -35,6 +36,20 @@ def test_a_virtual_disk_is_well_only_when_healthy_and_ok(health, operational, we
     shell = FakeShell({"Get-VirtualDisk": [obj(FriendlyName="V1", HealthStatus=health, OperationalStatus=operational)]})
     (disk,) = get_virtual_disks(shell)
     assert disk.is_well is well
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"FriendlyName": "V1", "UniqueId": "1A2B"}, "V1"),
+        ({"FriendlyName": None, "UniqueId": "1A2B"}, "1A2B"),
+        ({}, "unnamed"),
+    ],
+)
+def test_a_virtual_disk_without_a_name_is_judged_all_the_same(names, expected):
+    shell = FakeShell({"Get-VirtualDisk": [obj(HealthStatus="Warning", OperationalStatus="Degraded", **names)]})
+    (disk,) = get_virtual_disks(shell)
+    assert disk.describe() == f"{expected} is Warning (Degraded)"
 
 
 def test_numbers_are_shown_as_the_vendor_names_them():
@@ -66,6 +81,10 @@ def test_a_job_is_over_or_suspended_by_its_state(state, over, suspended):
         ("OK", False),
         ("In Maintenance Mode", True),
         ("Stopping Maintenance Mode", True),
+        ((2, 0xD016), True),
+        (0xD01C, True),
+        (53277, True),
+        ((2, 53286), False),
         (("OK", "InMaintenanceMode"), True),
     ],
 )
@@ -75,6 +94,22 @@ def test_a_fault_domain_tells_maintenance_mode(operational, expected):
     )
     assert get_fault_domains(shell)[0].in_maintenance is expected
     assert shell.lines == ["Get-StorageFaultDomain -Type 'StorageScaleUnit'"]
+
+
+@pytest.mark.parametrize(
+    ("operational", "enters", "leaves"),
+    [
+        ("Starting Maintenance Mode", True, False),
+        (("In Maintenance Mode", "Starting Maintenance Mode"), True, False),
+        ("In Maintenance Mode", False, False),
+        (0xD01D, False, True),
+        ("OK", False, False),
+    ],
+)
+def test_a_fault_domain_on_its_way_into_maintenance_is_told_from_one_that_is_there(operational, enters, leaves):
+    found = [obj(FriendlyName="HCI01", HealthStatus="Warning", OperationalStatus=operational)]
+    (domain,) = get_fault_domains(FakeShell({"Get-StorageFaultDomain": found}))
+    assert (domain.enters_maintenance, domain.leaves_maintenance) == (enters, leaves)
 
 
 def test_pools_and_drives_are_read():
@@ -97,6 +132,16 @@ def test_maintenance_mode_by_hand_concerns_one_node_only():
     disable_storage_maintenance_mode(shell, "HCI02")
     start = "Get-StorageFaultDomain -Type 'StorageScaleUnit' | Where-Object -Property 'FriendlyName' -EQ -Value 'HCI02'"
     assert shell.lines == [f"{start} | Enable-StorageMaintenanceMode", f"{start} | Disable-StorageMaintenanceMode"]
+
+
+def test_only_drives_in_maintenance_mode_are_released():
+    shell = FakeShell({})
+    release_drives(shell, "HCI02")
+    assert shell.lines == [
+        "Get-StorageFaultDomain -Type 'StorageScaleUnit' | Where-Object -Property 'FriendlyName' -EQ -Value 'HCI02'"
+        " | Get-StorageFaultDomain -Type 'PhysicalDisk'"
+        " | Where-Object -Property 'OperationalStatus' -EQ -Value 'In Maintenance Mode' | Disable-StorageMaintenanceMode"
+    ]
 
 
 def test_a_repair_is_started_as_a_job():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import pytest
 from include.hci.cluster.lock import LockHeld
 from include.hci.cluster.updater import CauProviderUpdater
 from include.hci.cluster.updates import Update, UpdateResult
+from include.hci.powershell.command import Pipeline
 from include.hci.powershell.errors import AnswerNotUnderstood, CommandFailed
 from include.hci.powershell.records import ErrorRecord
 from tests.hci.cluster.fakes import obj
@@ -22,9 +24,20 @@ HOUR = timedelta(hours=1)
 METHODS = ("ScanUpdates", "DownloadUpdates", "InstallUpdates", "RebootRequired")
 
 
-def methods(*parameters: str, names: tuple[str, ...] = METHODS) -> list[object]:
-    """The class's methods as remoting shows them: what stands inside a property is text."""
-    return [obj(name, Name=name, Parameters=parameters if "Updates" in name else ()) for name in names]
+#: What a parameter's declaration is as text: it has no ToString of its own.
+PARAMETER = "Microsoft.Management.Infrastructure.Internal.Data.CimMethodParameterDeclarationOfMethod"
+
+
+def methods(*parameters: str, names: tuple[str, ...] = METHODS) -> Callable[[Pipeline], list[object]]:
+    """The class's methods, or the parameters of one, as remoting shows them: what stands inside a property is text."""
+
+    def expanded(pipeline: Pipeline) -> list[object]:
+        if pipeline.commands[-1].parameters["ExpandProperty"] == "Parameters":
+            assert pipeline.commands[-2].parameters["Value"] == "ScanUpdates"
+            return [obj(PARAMETER, Name=name) for name in parameters]
+        return [obj(name, Name=name, Parameters=(PARAMETER,) * len(parameters)) for name in names]
+
+    return expanded
 
 
 def shell(
@@ -136,6 +149,7 @@ def test_the_probe_says_why_a_node_can_or_cannot_be_updated(reply, usable, said)
         (4, 0x80070643, False, False, True),
         (4, 0x80240017, True, False, False),
         (4, 0x80240016, False, True, False),
+        (4, 0x80242014, False, True, False),
         (0, 0, False, True, False),
         (1, 0, False, True, False),
         (5, 0x8024000B, False, False, True),

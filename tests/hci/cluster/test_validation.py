@@ -15,21 +15,24 @@ def test_what_a_rule_said_last_counts_and_progress_without_a_rule_is_none():
         {
             "Test-CauSetup": [
                 obj(RuleId="", Title="", State="Scanning", PercentComplete=0),
-                obj(RuleId="7", Title="Automatic Updates must not", State="Running", Severity=enum(0, "Error")),
-                obj(RuleId="8", Title="Same source", State="Passed", Severity="Warning", FailedMachines=()),
+                obj(RuleId=7, Title="Automatic Updates must not", State=enum(0, "Started"), Severity=enum(0, "Info")),
+                obj(RuleId=8, Title="Same source", State="Succeeded", Severity="Info", FailedMachines=()),
                 obj(
-                    RuleId="7",
+                    RuleId=7,
                     Title="Automatic Updates must not",
-                    State="Failed",
-                    Severity="Error",
+                    State=enum(2, "Failed"),
+                    Severity=enum(1, "Error"),
                     FailedMachines=("HCI02",),
                 ),
+                obj(RuleId=9, Title="Remote shutdown", State="Started", Severity="Info", FailedMachines=()),
+                'Test-CauSetup completed successfully. To view the results, run the "Get-BpaResult" cmdlet.',
             ]
         }
     )
     assert validation.test_cau_setup(shell, "HCI-CL01") == (
         CauFinding("7", "Automatic Updates must not", "Failed", "Error", ("HCI02",)),
-        CauFinding("8", "Same source", "Passed", "Warning"),
+        CauFinding("8", "Same source", "Succeeded", "Info"),
+        CauFinding("9", "Remote shutdown", "Started", "Info"),
     )
     assert shell.lines == ["Test-CauSetup -ClusterName 'HCI-CL01'"]
 
@@ -40,8 +43,9 @@ def test_what_a_rule_said_last_counts_and_progress_without_a_rule_is_none():
         ("Failed", (), True),
         ("failed", (), True),
         ("Warning", (), True),
-        ("Passed", (), False),
-        ("Passed", ("HCI01",), True),
+        ("Succeeded", (), False),
+        ("Succeeded", ("HCI01",), True),
+        ("Started", (), False),
         ("Odd", (), False),
     ],
 )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from include.hci.policy.deadlines import after_script, run_deadlines
+from include.hci.policy.deadlines import run_deadlines
 from include.hci.policy.updater_choice import NodeProbe, choose_updater
 
 NOW = datetime(2026, 11, 3, 1, 0, tzinfo=UTC)
@@ -12,40 +12,23 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("ran", "warns", "stops", "said"),
+    ("ran", "said"),
     [
-        (timedelta(0), False, False, ""),
-        (HOUR - timedelta(seconds=1), False, False, ""),
-        (HOUR, True, False, "The run has taken 1 h, more than warn_after (1 h)."),
-        (2 * HOUR, False, True, "The run has taken 2 h, stop_after is 2 h: it stops."),
-        (5 * HOUR, False, True, "The run has taken 5 h, stop_after is 2 h: it stops."),
+        (timedelta(0), ""),
+        (HOUR - timedelta(seconds=1), ""),
+        (HOUR, "The run has taken 1 h, more than warn_after (1 h)."),
+        (5 * HOUR, "The run has taken 5 h, more than warn_after (1 h)."),
     ],
 )
-def test_a_run_warns_and_then_stops_counted_from_its_beginning(ran, warns, stops, said):
-    deadlines = run_deadlines(NOW, HOUR, 2 * HOUR)
-    now = NOW + ran
-    assert (deadlines.should_warn(now), deadlines.must_stop(now), deadlines.said(now)) == (warns, stops, said)
+def test_a_run_warns_counted_from_its_beginning(ran, said):
+    assert run_deadlines(NOW, HOUR, 2 * HOUR).warning(NOW + ran) == said
 
 
-def test_without_limits_nothing_is_said_after_any_time():
-    deadlines = run_deadlines(NOW, None, None)
-    assert deadlines.said(NOW + timedelta(days=365)) == ""
-    assert not deadlines.must_stop(NOW + timedelta(days=365))
-
-
-@pytest.mark.parametrize(
-    ("which", "error", "goes_on", "said"),
-    [
-        ("pre", "", True, "has ended well on HCI01"),
-        ("post", "", True, "has ended well on HCI01"),
-        ("pre", "exit code 1", False, "HCI01 is not updated: its pre-update script failed (exit code 1)"),
-        ("post", "exit code 1", False, "HCI01 is updated and back in service"),
-    ],
-)
-def test_a_script_that_fails_stops_its_node_and_says_in_which_state(which, error, goes_on, said):
-    verdict = after_script(which, "HCI01", error)
-    assert verdict.go_on is goes_on
-    assert said in verdict.why
+def test_a_run_stops_counted_from_its_beginning_and_without_limits_never():
+    assert run_deadlines(NOW, HOUR, 2 * HOUR).stop_at == NOW + 2 * HOUR
+    without = run_deadlines(NOW, None, None)
+    assert without.warning(NOW + timedelta(days=365)) == ""
+    assert without.stop_at is None
 
 
 GOOD = NodeProbe(True, "every method is there", False, True, "tasks can be registered")

@@ -39,6 +39,8 @@ def test_the_clusters_own_groups_are_no_roles():
     groups = [
         ClusterGroup("Cluster Group", "HCI01", GroupState.ONLINE, "Cluster"),
         ClusterGroup("Available Storage", "HCI01", GroupState.OFFLINE, "AvailableStorage"),
+        ClusterGroup("7b2e64a1-7c0e-4d1d-9a0f-1f4a7ad0c1f1", "HCI01", GroupState.ONLINE, "ClusterStoragePool"),
+        ClusterGroup("Volume1", "HCI01", GroupState.ONLINE, "ClusterSharedVolume"),
         *roles(HCI02=1),
     ]
     assert order_nodes(("HCI01", "HCI02"), groups).nodes == ("HCI01", "HCI02")

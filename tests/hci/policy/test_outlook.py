@@ -12,7 +12,6 @@ from include.hci.policy.estimates import (
     FIRST_GUESS,
     FIRST_RANGE,
     Estimate,
-    estimate_node,
     estimate_node_range,
     estimate_range,
     total,
@@ -40,7 +39,7 @@ def minutes(*numbers: float) -> list[timedelta]:
 
 def test_without_history_the_documented_figures_count():
     found = estimate_node_range()
-    assert found.expected == estimate_node() == HOUR
+    assert found.expected == HOUR
     assert found.low < found.expected < found.high == 2 * HOUR
     assert not found.from_history
     assert FIRST_RANGE.keys() == FIRST_GUESS.keys()
@@ -98,6 +97,23 @@ def test_a_run_that_ends_in_time_only_when_it_is_not_slow_is_a_risk():
     four = replace(PLAN, nodes=(*PLAN.nodes, PlannedNode("HCI04", (UPDATE,), build="20348.1")))
     found = make_outlook(four, NOW, windows=(WINDOW,))
     assert "If it is slow, it ends at 2026-11-08 06:00 UTC, after 2026-11-08 04:00 UTC." in found.risks
+
+
+@pytest.mark.parametrize(
+    ("hours", "windows", "begun", "said"),
+    [
+        (3.0, (), 3, None),
+        # The third one is begun when two hours have passed, and stop_after is from then on.
+        (2.01, (), 3, None),
+        (2.0, (), 2, "Only 2 of 3 nodes are begun before 2026-11-08 00:00 UTC (stop_after); the others wait."),
+        (0.0, (), 0, "No node can be begun now: the run was to stop at 2026-11-07 22:00 UTC (stop_after)."),
+        (1.5, (WINDOW,), 2, "Only 2 of 3 nodes are begun before 2026-11-07 23:30 UTC (stop_after); the others wait."),
+    ],
+)
+def test_stop_after_is_held_against_the_plan_as_well(hours, windows, begun, said):
+    found = make_outlook(PLAN, NOW, windows=windows, stop_at=NOW + hours * HOUR)
+    assert found.nodes_in_window == begun
+    assert [risk for risk in found.risks if "stop_after" in risk] == ([] if said is None else [said])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from include.hci.cluster.nodes import ClusterNode
 from include.hci.cluster.updates import Update
 from include.hci.cluster.values import NodeState
 from include.hci.policy.plan import Plan, PlannedNode
-from include.hci.policy.plan_hash import PATIENCE, NowFacts, differences, plan_hash, short_hash
+from include.hci.policy.plan_hash import PATIENCE, NowFacts, changed_options, differences, plan_hash, short_hash
 from include.hci.settings import UpdatingRunProfile
 
 NOW = datetime(2026, 11, 3, 1, 0, tzinfo=UTC)
@@ -120,8 +120,57 @@ def test_an_update_that_the_plan_leaves_out_must_stay_out(picked, said):
     assert differences(plan, replace(FITS, offered=offered, selected={"HCI01": picked})) == said
 
 
+EDITION = Update(B.update_id, "Update for Removal of Something (KB5011111)")
+DEFINITIONS = Update(B.update_id, "Security Intelligence Update - KB2267602 (Version 1.441.212.0)")
+GONE = "HCI01 is no longer offered KB5011111"
+
+
+@pytest.mark.parametrize(
+    ("selected", "articles", "said"),
+    [
+        # The same article in a newer edition, as Defender's definitions come.
+        ((A.update_id, "dddd"), {"DDDD": "KB5011111"}, ()),
+        (
+            (A.update_id, "dddd"),
+            {"dddd": "KB5999999"},
+            (GONE, "HCI01 is offered what the plan does not know: KB5999999"),
+        ),
+        # What the rules leave out is not installed, whatever it is.
+        ((A.update_id,), {"dddd": "KB5999999"}, (GONE,)),
+        ((A.update_id,), {"dddd": "KB5011111"}, (GONE,)),
+    ],
+)
+def test_a_newer_edition_of_the_same_article_is_no_other_plan(selected, articles, said):
+    plan = replace(PLAN, nodes=(replace(FIRST, updates=(A, EDITION)), SECOND))
+    now = replace(FITS, offered={"HCI01": (A.update_id, "DDDD")}, selected={"HCI01": selected}, articles=articles)
+    assert differences(plan, now) == said
+
+
+def test_definitions_that_defender_has_fetched_by_itself_are_no_difference():
+    plan = replace(PLAN, nodes=(replace(FIRST, updates=(A, DEFINITIONS)), SECOND))
+    assert differences(plan, replace(FITS, offered={"HCI01": (A.update_id,)})) == ()
+
+
 def test_without_the_options_of_the_plan_they_are_not_compared():
     assert differences(PLAN, FITS) == ()
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (OPTIONS, ()),
+        (
+            OPTIONS | {"failback_mode": "Policy"},
+            ("the option failback_mode is 'Policy', the plan was made with 'Immediate'",),
+        ),
+        # Patience may change while a run goes on, and a new version of this program may bring options of its own.
+        (OPTIONS | {"windows": [1], "drain_timeout_minutes": 7}, ()),
+        (OPTIONS | {"brand_new": True}, ()),
+        ({}, ()),
+    ],
+)
+def test_options_that_were_changed_in_mid_run_are_named(now, said):
+    assert changed_options(replace(PLAN, options=OPTIONS), now) == said
 
 
 def test_what_the_run_has_done_itself_is_no_difference():

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from include.hci.cluster.storage import StorageJob
-from include.hci.policy.estimates import FIRST_GUESS, estimate_node, estimate_run, estimate_step, time_left
 from include.hci.policy.progress import Progress, show_bytes, show_duration
-from include.hci.policy.resync import Movement, follow, is_stuck, resync_progress
+from include.hci.policy.resync import LONGEST_LEFT, Movement, follow, is_stuck, resync_progress
 
 GIB = 1024**3
 START = datetime(2026, 11, 3, 1, 0, tzinfo=UTC)
@@ -133,6 +132,22 @@ def test_the_rate_is_smoothed_and_the_time_left_follows_it():
     assert movement.copied == 12 * GIB
 
 
+def test_a_resync_that_has_stopped_moving_promises_no_end_however_long_it_is_read():
+    def reading(number: int) -> list[StorageJob]:
+        return [job("Volume1-Repair", min(number, 3) * 90, 2048)]
+
+    movement = None
+    for number in range(2000):
+        now = START + number * timedelta(seconds=15)
+        movement = follow(movement, reading(number), now)
+        progress = resync_progress(reading(number), movement)
+        assert progress is not None
+        assert progress.left is None or progress.left <= LONGEST_LEFT
+        assert (progress.left is None) is (progress.per_second is None)
+    assert str(progress) == "resync of Volume1: 0.3 of 2 TiB"
+    assert is_stuck(movement, timedelta(minutes=30), now)
+
+
 def test_a_job_that_appears_does_not_count_as_speed():
     movement = after([job("A", 0, 100)], [job("A", 6, 100), job("B", 50, 100)])
     assert movement.copied == 6 * GIB
@@ -145,17 +160,3 @@ def test_several_jobs_are_one_progress_with_their_volumes_named():
 
 def test_without_jobs_there_is_no_progress():
     assert resync_progress([]) is None
-
-
-def test_estimates_begin_with_a_guess_and_learn_the_slow_side():
-    assert estimate_step("restart") == FIRST_GUESS["restart"]
-    seen = [timedelta(minutes=minute) for minute in (10, 30, 20, 40)]
-    assert timedelta(minutes=30) <= estimate_step("restart", seen) <= timedelta(minutes=40)
-    assert estimate_step("unknown") == timedelta(0)
-    assert estimate_run(3) == 3 * estimate_node()
-    assert estimate_node({"drain": [timedelta(hours=1)]}) == estimate_node() + timedelta(hours=1) - FIRST_GUESS["drain"]
-
-
-@pytest.mark.parametrize(("rate", "left"), [(None, None), (0, None), (-1, None), (10.0, timedelta(seconds=5))])
-def test_time_left_needs_movement(rate, left):
-    assert time_left(50, 100, rate) == left

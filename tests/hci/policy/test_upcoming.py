@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.hci.policy.upcoming import cron_times, next_start, upcoming
+from include.hci.policy.upcoming import cron_times, next_start, upcoming, without_runs
 from include.hci.settings.fleet import load_fleet, parse_fleet
 
 LINES = "{timezone: UTC, lines: [{start_date: 2026-01-01 03:00, days_after_second_tuesday: 0}]}"
@@ -58,13 +58,35 @@ def test_the_ring_is_part_of_it():
 def test_what_never_comes_ends():
     assert upcoming(cluster("null"), utc("2026-10-01"), 10) == ()
     assert next_start(cluster("null"), utc("2026-10-01")) is None
-    assert upcoming(cluster("{cron: 0 3 30 2 *, timezone: UTC}"), utc("2026-10-01"), 10) == ()
+    assert list(cron_times("0 3 30 2 *", "UTC", utc("2026-10-01"))) == []
     for_ever = "{blackouts: [{begins: 2026-01-01, ends: 2040-01-01, timezone: UTC}]}"
     found = upcoming(cluster(options=for_ever), utc("2026-10-01"), 10)
     assert {one.begins for one in found} == {False}
     assert 60 <= len(found) <= 63  # five years
     far = LINES.replace("2026-01-01", "2033-06-01")
     assert next_start(cluster(far), utc("2026-10-01")) == utc("2033-06-14T03:00")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "options", "said"),
+    [
+        ("null", "{}", "it has no schedule"),
+        (LINES, "{}", ""),
+        ("{cron: 0 3 * * *, timezone: UTC}", "{}", ""),
+        (
+            "{run_by: cau, timezone: UTC, lines: [{start_date: 2026-01-01 03:00, days_of_week: 4, interval_weeks: 1}]}",
+            "{}",
+            "its schedule is left to CAU's self-updating role",
+        ),
+        (
+            LINES,
+            "{attempt_soft_reboot: true, force_self_update: true}",
+            "it has no rolling update, which does not act on attempt_soft_reboot, force_self_update of its profile",
+        ),
+    ],
+)
+def test_why_no_run_begins_by_itself_is_said(schedule, options, said):
+    assert without_runs(cluster(schedule, options)) == said
 
 
 def test_the_times_of_the_example_lie_in_its_windows():

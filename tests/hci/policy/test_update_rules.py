@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -7,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.hci.cluster.updates import Update
-from include.hci.policy.selection import select_updates
 from include.hci.policy.update_rules import (
     CATEGORIES,
     Offer,
@@ -98,11 +98,44 @@ def test_every_update_is_in_or_out_for_a_reason(rules, name, why):
 
 @pytest.mark.parametrize(
     "title",
-    ["Feature update to Windows Server 2025", "Upgrade to Windows Server 2025", "FEATURE UPDATE TO Azure Local 24H2"],
+    [
+        "Feature update to Windows Server 2025",
+        "Upgrade to Windows Server 2025",
+        "FEATURE UPDATE TO Azure Local 24H2",
+        # How Windows Server 2025 was offered to servers of 2019 and 2022.
+        "Windows Server 2025 (KB5044284)",
+        "Windows Server 2025",
+        "Windows Server 2022 R2",
+        "Azure Stack HCI, version 23H2",
+        "Microsoft server operating system version 23H2 (KB5031455)",
+        "Windows 11, version 24H2 x64",
+    ],
 )
 def test_a_feature_update_whose_category_is_not_told_is_known_by_its_title(title):
-    (verdict,) = judge_updates(Offer((update(9, title),)), UpdateSelection(), TODAY)
+    (verdict,) = judge_updates(Offer((update(9, title),)), UpdateSelection(accept_titles=(".",)), TODAY)
     assert (verdict.accepted, "feature update" in verdict.why) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        CUMULATIVE.title,
+        "Windows Malicious Software Removal Tool x64 - v5.130 (KB890830)",
+        "Update for Windows Server 2025 (KB5044284)",
+        "2026-11 Security Update for Azure Stack HCI, version 22H2 for x64-based Systems (KB5012170)",
+        "Windows Server 2022 Servicing Stack Update (KB5033464)",
+    ],
+)
+def test_a_title_that_names_more_than_a_version_of_windows_is_no_feature_update(title):
+    (verdict,) = judge_updates(Offer((update(9, title),)), UpdateSelection(), TODAY)
+    assert verdict.accepted, verdict.why
+
+
+@pytest.mark.parametrize(("asks", "said"), [("licence-terms", "licence terms"), ("user-input", "nobody is there")])
+def test_an_update_that_wants_a_person_is_out_even_where_it_is_wanted_by_its_number(asks, said):
+    asking = replace(CUMULATIVE, asks=asks)
+    (verdict,) = judge_updates(Offer((asking,)), UpdateSelection(accept_kbs=(CUMULATIVE.kb,)), TODAY)
+    assert (verdict.accepted, said in verdict.why) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +144,34 @@ def test_a_feature_update_whose_category_is_not_told_is_known_by_its_title(title
         (TODAY - timedelta(days=5), True, "first seen on 2026-11-15, 5 days ago (when it was published is not known)"),
         (TODAY - timedelta(days=4), False, "it has to be 5 days old"),
         (TODAY, False, "0 days ago"),
-        (None, False, "it was never seen before today"),
+        (TODAY - timedelta(days=4), False, "which it is on 2026-11-21 if it is still offered then"),
+        (None, False, "first seen on 2026-11-20, 0 days ago"),
     ],
 )
 def test_the_age_of_an_update_is_that_of_our_own_first_sight_and_says_so(seen, is_in, said):
     given = offer(first_seen={} if seen is None else {CUMULATIVE.update_id.upper(): seen})
     found = verdicts(UpdateSelection(minimum_age_days=5), given)["cumulative"]
     assert (found[0], said in found[1]) == (is_in, True)
+
+
+@pytest.mark.parametrize(
+    ("published", "seen", "is_in", "said"),
+    [
+        (TODAY - timedelta(days=5), TODAY, True, "published on 2026-11-15, 5 days ago"),
+        (TODAY - timedelta(days=4), TODAY, False, "published on 2026-11-16, 4 days ago: it has to be 5 days old"),
+        # It was published anew; what we have seen before is no younger for that.
+        (TODAY, TODAY - timedelta(days=6), True, "first seen on 2026-11-14, 6 days ago"),
+        # A clock that is ahead makes nothing old.
+        (TODAY + timedelta(days=1), TODAY, False, "first seen on 2026-11-20, 0 days ago"),
+    ],
+)
+def test_where_the_day_of_publication_is_told_the_age_goes_by_it(published, seen, is_in, said):
+    told = replace(CUMULATIVE, published=published)
+    (verdict,) = judge_updates(
+        Offer((told,), first_seen={told.update_id: seen}), UpdateSelection(minimum_age_days=5), TODAY
+    )
+    assert (verdict.accepted, said in verdict.why) == (is_in, True), verdict.why
+    assert "not known" not in verdict.why
 
 
 def test_an_update_that_is_wanted_by_its_number_need_not_be_old():
@@ -152,19 +206,18 @@ def test_superseded_updates_stand_apart():
     assert not found[FEATURE].is_superseded
 
 
-def test_the_selection_leaves_out_everything_else_by_its_id():
+def test_the_selection_names_what_is_installed_by_its_id():
     selection = select_by_rules("A=0 or B=1", offer(), UpdateSelection(accept_kbs=("KB5044288",)), TODAY)
     assert selection.updates == (CUMULATIVE,)
-    out = " and ".join(f"UpdateID!='{each.update_id}'" for each in (PREVIEW, DEFENDER, FEATURE))
-    assert selection.criteria == f"A=0 and {out} or B=1 and {out}"
+    only = f"UpdateID='{CUMULATIVE.update_id}'"
+    assert selection.criteria == f"A=0 and {only} or B=1 and {only}"
     assert all(item.why for item in selection.excluded)
 
 
-def test_without_rules_the_selection_is_that_of_the_feature_filter():
-    plain = select_updates("A=0", ALL, (FEATURE,))
-    ruled = select_by_rules("A=0", offer(), UpdateSelection(), TODAY)
-    assert (ruled.updates, ruled.criteria) == (plain.updates, plain.criteria)
-    assert [item.why for item in ruled.excluded] == [item.why for item in plain.excluded]
+def test_without_rules_everything_but_feature_updates_is_installed():
+    selection = select_by_rules("A=0", offer(), UpdateSelection(), TODAY)
+    assert selection.updates == (CUMULATIVE, PREVIEW, DEFENDER)
+    assert [(item.update, "feature update" in item.why) for item in selection.excluded] == [(FEATURE, True)]
 
 
 def test_a_category_is_asked_for_in_every_clause():
@@ -191,12 +244,12 @@ _RULES = st.builds(
 
 
 @given(_UPDATES, _RULES, st.integers(0, 20))
-def test_every_update_is_either_installed_or_barred_from_the_criteria(updates, rules, age):
+def test_every_update_is_either_installed_or_not_named_by_the_criteria(updates, rules, age):
     seen = {each.update_id: TODAY - timedelta(days=age) for each in updates}
     selection = select_by_rules("A=0", Offer(tuple(updates), first_seen=seen), rules, TODAY)
     out = {item.update.update_id for item in selection.excluded}
     assert {each.update_id for each in selection.updates} | out == {each.update_id for each in updates}
-    assert all((each.update_id in selection.criteria) == (each.update_id in out) for each in updates)
+    assert all((each.update_id in selection.criteria) == (each.update_id not in out) for each in updates)
 
 
 @pytest.mark.parametrize(

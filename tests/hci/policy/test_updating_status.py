@@ -211,6 +211,10 @@ ROLE = "Cluster-Aware Updating's self-updating role"
 NEXT = {
     "only ours": ({}, ["this Airflow, 2026-11-10 02:00 UTC"]),
     "neither": ({"own_next": None}, ["this Airflow, nothing (it has no schedule)"]),
+    "the schedule is CAU's": (
+        {"own_next": None, "own_none": "its schedule is left to CAU's self-updating role"},
+        ["this Airflow, nothing (its schedule is left to CAU's self-updating role)"],
+    ),
     "the role is later": (
         {"role": THIRD_TUESDAY, "role_online": True},
         [

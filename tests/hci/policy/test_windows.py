@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import calendar
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from dateutil import tz
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.hci.policy.budget import failure_budget
 from include.hci.policy.windows import GateAnswer, blackout_span, may_begin, next_opening, openings
 from include.hci.settings.calendar import WEEKDAYS, Blackout, MaintenanceWindow
 
@@ -165,12 +166,11 @@ def test_a_blackout_has_the_days_of_its_own_time_zone(given, span):
     assert blackout_span(Blackout.model_validate(given | {"timezone": "Europe/Berlin"})) == tuple(map(utc, span))
 
 
-def test_the_failure_budget_and_stop_after_forbid_whatever_the_calendar_says():
+def test_stop_after_forbids_whatever_the_windows_say():
     now = utc("2026-11-07T21:00")
-    spent = may_begin(now, [SATURDAY], [], HOUR, failure_budget(0, ["HCI01"]))
-    assert (spent.allowed, spent.why, spent.next_opening) == (False, "HCI01 is lost, max_failed_nodes is 0", None)
-    assert may_begin(now, [SATURDAY], [], HOUR, failure_budget(1, ["HCI01"])).allowed
-    assert not may_begin(now, [SATURDAY], [], HOUR, stop_at=now).allowed
+    stopped = may_begin(now, [SATURDAY], [], HOUR, stop_at=now)
+    assert (stopped.allowed, stopped.next_opening, stopped.never) == (False, None, False)
+    assert stopped.why == "the run was to stop at 2026-11-07 21:00 UTC (stop_after)"
     assert may_begin(now, [SATURDAY], [], HOUR, stop_at=now + timedelta(seconds=1)).allowed
 
 
@@ -186,6 +186,7 @@ _WINDOWS = st.builds(
 _MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2028, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
 
 
+@settings(deadline=None)
 @given(
     st.lists(_WINDOWS, min_size=1, max_size=3),
     _MOMENTS,
@@ -203,8 +204,144 @@ def test_at_the_next_opening_it_is_open_and_not_before(windows, now, estimate):
         assert not may_begin(now + (answer.next_opening - now) / 2, windows, [], estimate).allowed
 
 
+@settings(deadline=None)
 @given(_WINDOWS, _MOMENTS)
 def test_openings_are_in_order_and_each_shows_the_time_of_the_window(window, now):
     found = list(openings(window, now, now + timedelta(days=60)))
     assert all(one.opens < other.opens for one, other in pairwise(found))
-    assert all(each.closes - each.opens == window.duration for each in found)
+    whole, rest = divmod(window.duration, timedelta(days=1))
+    for each in found:
+        # Whole days may have an hour more or less, hours never.
+        assert abs(each.closes - each.opens - window.duration) <= (2 * HOUR if whole else timedelta(0))
+        assert each.closes - each.opens >= rest
+
+
+# --- against an independent implementation: every minute by itself
+
+_BLACKOUTS = st.builds(
+    lambda begins, length, zone: Blackout.model_validate(
+        {"begins": f"{begins:%Y-%m-%d %H:%M}", "ends": f"{begins + length:%Y-%m-%d %H:%M}", "timezone": zone}
+    ),
+    st.datetimes(datetime(2026, 3, 20), datetime(2026, 4, 20)),
+    st.integers(1, 4000).map(lambda minutes: timedelta(minutes=minutes)),
+    _ZONES,
+)
+#: Around the changes of the clock, so that one is nearly always near.
+_NEAR = st.one_of(
+    st.datetimes(datetime(2026, 3, 20), datetime(2026, 4, 12)),
+    st.datetimes(datetime(2026, 9, 28), datetime(2026, 11, 8)),
+).map(lambda moment: moment.replace(second=0, microsecond=0, tzinfo=UTC))
+
+
+def moment_of(day: date, clock: time, zone: str) -> datetime:
+    return tz.resolve_imaginary(datetime.combine(day, clock, tzinfo=tz.gettz(zone))).astimezone(UTC)
+
+
+def days_that_open(window: MaintenanceWindow, first: date, last: date) -> list[date]:
+    found = []
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        alike = [each for each in calendar.Calendar().itermonthdates(day.year, day.month) if each.month == day.month]
+        alike = [each for each in alike if each.weekday() == day.weekday()]
+        wanted = {alike[week - 1] for week in window.weeks_of_month if week <= len(alike)}
+        wanted |= {alike[-1]} if 5 in window.weeks_of_month else set()
+        if f"{day:%A}" in window.days_of_week and (day in wanted or not window.weeks_of_month):
+            found.append(day)
+    return found
+
+
+def open_minutes(windows, blackouts, begin: datetime, count: int) -> bytearray:
+    """Return for each of the ``count`` minutes from ``begin`` on whether it lies in a window and in no blackout."""
+    minutes = bytearray([not windows]) * count
+
+    def mark(first: datetime, last: datetime, value: int) -> None:
+        low, high = (max(0, min(count, int((end - begin) / timedelta(minutes=1)))) for end in (first, last))
+        minutes[low:high] = bytearray([value]) * (high - low)
+
+    for window in windows:
+        whole, rest = divmod(window.duration, timedelta(days=1))
+        for day in days_that_open(
+            window, begin.date() - timedelta(days=9), begin.date() + timedelta(days=count // 1440 + 2)
+        ):
+            opens = moment_of(day, window.opens, window.timezone)
+            mark(opens, moment_of(day + whole * timedelta(days=1), window.opens, window.timezone) + rest, 1)
+    for blackout in blackouts:
+        begins, ends = (moment_of(each.date(), each.time(), blackout.timezone) for each in blackout.span)
+        mark(begins, ends, 0)
+    return minutes
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    st.lists(_WINDOWS, max_size=3),
+    st.lists(_BLACKOUTS, max_size=2),
+    _NEAR,
+    st.integers(1, 2000),
+)
+def test_a_node_is_begun_exactly_when_every_minute_that_it_takes_is_open(windows, blackouts, now, estimate):
+    reach = 20 * 1440
+    minutes = open_minutes(windows, blackouts, now, reach + estimate)
+    run, first = 0, None
+    for position in range(len(minutes) - 1, -1, -1):
+        run = run + 1 if minutes[position] else 0
+        if run >= estimate:
+            first = position
+    answer = may_begin(now, windows, blackouts, timedelta(minutes=estimate))
+    assert answer.allowed is (first == 0)
+    if first is not None and first > 0:
+        assert answer.next_opening == now + timedelta(minutes=first)
+    elif first is None:
+        assert answer.never or answer.next_opening > now + timedelta(minutes=reach)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_WINDOWS, min_size=1, max_size=3), _MOMENTS, st.integers(0, 40 * 1440), st.integers(1, 600))
+def test_the_next_opening_never_moves_back(windows, now, later, estimate):
+    room = timedelta(minutes=estimate)
+    earlier = next_opening(now, windows, [], room)
+    afterwards = next_opening(now + timedelta(minutes=later), windows, [], room)
+    if earlier is not None and afterwards is not None:
+        assert earlier <= afterwards
+
+
+def test_windows_of_a_day_on_every_day_leave_no_gap_in_the_longest_one():
+    always = window(days_of_week=list(WEEKDAYS), opens="00:00", duration="1.00:00:00", timezone="Europe/Berlin")
+    # 25 October 2026 has 25 hours in Berlin; the last of them is 22:00 to 23:00 UTC.
+    assert may_begin(utc("2026-10-25T21:30"), [always], [], 5 * HOUR).allowed
+    assert may_begin(utc("2026-10-25T22:30"), [always], [], 5 * HOUR).allowed
+
+
+@pytest.mark.parametrize(
+    ("now", "windows", "estimate", "said"),
+    [
+        (
+            "2026-11-04T12:00",
+            [SATURDAY],
+            2 * HOUR,
+            "; it is open for long enough next from 2026-11-07 22:00 Europe/Berlin (2026-11-07 21:00 UTC) on",
+        ),
+        (
+            "2026-11-04T12:00",
+            [window(opens="21:00")],
+            timedelta(0),
+            "; it is open next from 2026-11-07 21:00 UTC on",
+        ),
+        (
+            "2026-11-07T21:30",
+            [SATURDAY],
+            7 * HOUR,
+            "; for 400 days it is not open for so long at any time, a node takes up to 7 h",
+        ),
+    ],
+)
+def test_why_nothing_is_begun_says_when_it_can_be(now, windows, estimate, said):
+    answer = may_begin(utc(now), windows, [], estimate)
+    assert answer.why.endswith(said)
+    assert answer.never is (answer.next_opening is None)
+
+
+def test_a_blackout_without_end_in_sight_says_so():
+    for_ever = Blackout.model_validate({"begins": "2026-01-01", "ends": "2999-12-31", "timezone": "UTC"})
+    answer = may_begin(utc("2026-11-04T12:00"), [], [for_ever], timedelta(0))
+    assert answer.why.endswith(", until 3000-01-01 00:00 UTC; for 400 days it is not open at any time")
+    assert answer.never

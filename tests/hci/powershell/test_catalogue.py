@@ -35,6 +35,14 @@ def test_a_code_is_known_in_every_form(code: int | str) -> None:
         ("0x80070005", "ERROR_ACCESS_DENIED"),
         (5, "ERROR_ACCESS_DENIED"),
         (0x8004100E, "WBEM_E_INVALID_NAMESPACE"),
+        # What an update's own result and a search carry: WinHTTP's numbers come wrapped.
+        (0x80072EE2 - 2**32, "ERROR_WINHTTP_TIMEOUT"),
+        (0x80072EFD, "ERROR_WINHTTP_CANNOT_CONNECT"),
+        (0x80070BC9, "ERROR_FAIL_REBOOT_REQUIRED"),
+        (0x80070422, "ERROR_SERVICE_DISABLED"),
+        (0x80246007, "WU_E_DM_NOTDOWNLOADED"),
+        (-2145116150, "WU_E_UH_CANREQUIREINPUT"),
+        (0x80070020, "ERROR_SHARING_VIOLATION"),
     ],
 )
 def test_codes_of_every_family_are_known(code: int | str, name: str) -> None:

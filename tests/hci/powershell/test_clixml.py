@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from pypsrp.serializer import Serializer
 
 from include.hci.powershell.clixml import decode_text, read_clixml
+from include.hci.powershell.errors import AnswerNotUnderstood
 from include.hci.powershell.psobject import EnumValue, PSObject
 
 ENUM = """<Obj RefId="0"><TN RefId="0"><T>Microsoft.FailoverClusters.PowerShell.ClusterNodeState</T><T>System.Enum</T>
@@ -23,6 +26,8 @@ ENUM = """<Obj RefId="0"><TN RefId="0"><T>Microsoft.FailoverClusters.PowerShell.
         ("<S />", ""),
         ("<S>a_x000A_b_xD83D__xDE00__x005F_x0041_</S>", "a\nb😀_x0041_"),
         ("<C>65</C>", "A"),
+        ("<C>55296</C>", "\ufffd"),
+        ("<S>_xD800__xDC</S>", "\ufffd_xDC"),
         ("<B>true</B>", True),
         ("<B>false</B>", False),
         ("<I32>-5</I32>", -5),
@@ -86,7 +91,13 @@ def test_an_object_has_adapted_and_extended_properties_and_shares_type_names() -
 
 
 @pytest.mark.parametrize(
-    "xml", ["", "no xml", "<X />", "<I32>five</I32>", "<G>x</G>", "<Obj RefId='0'><X/></Obj>", "<D>x</D>"]
+    "xml",
+    [
+        *("", "no xml", "<X />", "<I32>five</I32>", "<G>x</G>", "<Obj RefId='0'><X/></Obj>", "<D>x</D>"),
+        *("<C>99999999999999999999</C>", "<C>-1</C>", "<D>1e99999999999999999999</D>", f"<I32>{'9' * 5000}</I32>"),
+        *(f"{'<LST>' * 5000}{'</LST>' * 5000}", "<DCT><En><S N='Key'>k</S></En></DCT>"),
+    ],
+    ids=lambda xml: xml[:40],
 )
 def test_what_is_no_clixml_is_refused(xml: str) -> None:
     with pytest.raises(ValueError):
@@ -111,3 +122,60 @@ def test_any_text_survives_the_way_there_and_back(text: str) -> None:
     element = Serializer().serialize(text)
     assert element is not None
     assert decode_text(element.text) == text
+
+
+_TEXTS = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=20),
+    st.sampled_from(["_xD800_", "_xDC00_", "-1", "9" * 5000, "1e999999", "P99999999999D", "NaN", "INF", "true", ""]),
+    st.from_regex(r"\A(-?P\d{1,20}DT\d+S|\d{14}\.\d{6}[+-]\d{3}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ?|-?\d{1,30})\Z"),
+)
+_TAGS = [
+    *(
+        "S",
+        "C",
+        "B",
+        "DT",
+        "TS",
+        "By",
+        "I32",
+        "U64",
+        "Sg",
+        "Db",
+        "D",
+        "G",
+        "BA",
+        "SS",
+        "Nil",
+        "XD",
+        "SBK",
+        "Version",
+        "Ref",
+        "X",
+    ),
+    *("Obj", "LST", "IE", "DCT", "En", "TN", "TNRef", "T", "Props", "MS", "ToString"),
+]
+
+
+@st.composite
+def _elements(draw: st.DrawFn) -> ET.Element:
+    element = ET.Element(draw(st.sampled_from(_TAGS)))
+    for name in draw(st.lists(st.sampled_from(["N", "RefId"]), max_size=2)):
+        element.set(name, draw(_TEXTS | st.sampled_from(["Key", "Value", "0", "1"])))
+    element.text = draw(_TEXTS)
+    element.extend(draw(st.lists(st.deferred(_elements), max_size=3)))
+    return element
+
+
+@given(_elements())
+def test_whatever_a_node_sends_is_read_or_refused_and_can_be_written_down(element: ET.Element) -> None:
+    try:
+        read = read_clixml(ET.tostring(element, encoding="unicode"))
+    except ValueError:
+        return
+    repr(read).encode()
+    str(read).encode()
+    if isinstance(read, PSObject):
+        for name in read:
+            for reader in ("string", "integer", "boolean", "moment", "duration", "guid", "enum", "strings", "objects"):
+                with contextlib.suppress(AnswerNotUnderstood):
+                    getattr(read, reader)(name)

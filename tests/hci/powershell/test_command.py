@@ -51,6 +51,8 @@ def test_a_parameter_is_given_once_whatever_its_case() -> None:
     [
         (None, "SWITCH"),
         (object(), "type object cannot be sent"),
+        ("half \ud83d", "lone surrogate"),
+        (["ok", "half \udc00"], r"\[1\].*lone surrogate"),
         ({"a": {1, 2}}, r"\[a\].*type set cannot be sent"),
         ({5: "a"}, "not a text"),
         ([SWITCH], "whole parameter"),

@@ -124,6 +124,20 @@ def test_what_is_wrong_is_named(extra: dict[str, Any], complaint: str) -> None:
     assert "12345" not in str(caught.value)
 
 
+def test_a_host_with_a_password_in_it_is_refused_without_being_shown() -> None:
+    with pytest.raises(InvalidConnection, match="have fields of their own") as caught:
+        read({"ssll": True}, host="https://updater:Host-Secret-4@hci01")
+    assert "Host-Secret-4" not in str(caught.value)
+
+
+def test_basic_authentication_takes_only_what_it_can_carry() -> None:
+    assert ConnectionSettings(host="hci01", auth="basic", user="jörg", password=Secret("Grüße"))
+    with pytest.raises(InvalidConnection, match="cannot carry every character") as caught:
+        ConnectionSettings(host="hci01", auth="basic", user="updater", password=Secret("Пароль-1"))
+    assert "Пароль" not in str(caught.value)
+    assert ConnectionSettings(host="hci01", auth="ntlm", user="updater", password=Secret("Пароль-1"))
+
+
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [

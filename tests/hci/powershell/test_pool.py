@@ -187,3 +187,17 @@ def test_a_forked_process_starts_with_an_empty_pool(factory: Factory, monkeypatc
 def test_a_pool_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         ShellPool(max_per_key=0)
+
+
+def test_nodes_that_do_not_answer_keep_no_process_from_ending(factory: Factory) -> None:
+    pool = ShellPool(factory)
+    settings = [replace(SETTINGS, host=f"hci{number:02d}") for number in range(16)]
+    for one in settings:
+        with pool.lease(one):
+            pass
+    for shell in factory.made:
+        shell.close = lambda: time.sleep(0.1)  # type: ignore[method-assign]
+    began = time.monotonic()
+    pool.close_all(timedelta(seconds=0.25))
+    assert time.monotonic() - began < 1
+    assert all(pool.counts(one) == (0, 0) for one in settings)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pypsrp.powershell import Fragmenter
 
-from include.hci.powershell.decoder import OutputSerializer, Received
+from include.hci.powershell.decoder import OutputSerializer, Received, Sequence
 from include.hci.powershell.psobject import PSObject
 from include.hci.powershell.records import Stream
 from include.hci.powershell.streams import error_record, message_of, progress_record
@@ -33,6 +33,22 @@ def received(name: str) -> Iterator[Any]:
             answer = ET.fromstring(message["response"])
             data = b"".join(base64.b64decode(stream.text) for stream in answer.iter(STREAM) if stream.text)
             yield from (item.data for item in fragmenter.defragment(data))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["psrp_multiple_invocations", "psrp_stream_output_invocation", "psrp_error_failed", "psrp_with_jea_configuration"],
+)
+def test_windows_numbers_what_a_session_sends_without_gaps(name: str) -> None:
+    """Only so does a part that was lost with a connection show."""
+    sequence = Sequence()
+    parts = 0
+    for message in yaml.safe_load((TRANSCRIPTS / f"{name}.yml").read_text(encoding="utf-8"))["messages"]:
+        answer = ET.fromstring(message["response"] or "<none/>")
+        for stream in answer.iter(STREAM):
+            parts += 1
+            assert sequence.follows(base64.b64decode(stream.text or ""))
+    assert parts > 4
 
 
 def records(name: str, kind: int) -> list[PSObject]:

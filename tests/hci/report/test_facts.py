@@ -50,6 +50,24 @@ def test_a_pause_is_unseen_until_something_shows_that_its_order_arrived():
     assert fold(ev.Pausing(node="A"), ev.Resumed(node="A"), ev.Pausing(node="A")).pause_unseen == {"A"}
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        ev.InstallStarted(node="A", install_pass=1, updates=()),
+        ev.RestartOrdered(node="A", boot_time_before=BOOT, why=""),
+        ev.MaintenanceEntering(node="A"),
+    ],
+)
+def test_a_node_that_is_worked_on_was_seen_paused(event: ev.AnyEvent):
+    assert fold(ev.Pausing(node="A"), event).pause_unseen == frozenset()
+
+
+@pytest.mark.parametrize("before", [ev.PauseRefused(node="A"), ev.Resumed(node="A")])
+def test_an_order_that_arrives_after_the_node_was_found_up_is_open_again(before: ev.AnyEvent):
+    facts = fold(ev.Pausing(node="A"), before, ev.Paused(node="A"))
+    assert (list(facts.paused), facts.pause_unseen) == (["A"], frozenset())
+
+
 def test_maintenance_mode_is_open_until_it_was_left():
     assert fold(ev.MaintenanceEntering(node="A")).in_maintenance == {"A": T0}
     assert fold(ev.MaintenanceEntering(node="A"), ev.MaintenanceLeft(node="A")).in_maintenance == {}

@@ -212,3 +212,91 @@ def test_a_virtual_machine_that_is_still_not_online_is_left_to_do_with_a_command
 def test_a_run_without_virtual_machines_says_nothing_of_them():
     page, _ = page_of(quiet_night())
     assert "Virtual machines" not in page
+
+
+def test_the_page_says_what_kind_of_run_it_is():
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=("A",), run_kind="offline-update"))
+    page, _ = page_of(night)
+    assert "Cluster c: offline update, with downtime" in page
+
+
+def test_a_run_that_goes_on_says_first_what_it_does_and_when_it_was_heard_of_last():
+    night = Night()
+    begin(night)
+    night.wait(1, "resync", "HCI03", "the storage is not whole <yet>")
+    page, structure = page_of(night, now=night.now + timedelta(minutes=20))
+    assert structure.headings[:3] == ["Running", "Now", "Left to do by hand"]
+    assert "<strong>HCI03, resync:</strong> the storage is not whole &lt;yet&gt;" in page
+    assert "(20 min), gives up at 05:0" in page
+    assert "20 min ago. Times are UTC." in page
+
+
+def test_a_run_on_which_nobody_works_any_more_is_not_called_running():
+    night = Night()
+    begin(night)
+    night.wait(1, "resync", "HCI03", "the storage is not whole")
+    page, structure = page_of(night, now=night.now + timedelta(hours=3), gone="Airflow ended <it>.")
+    assert structure.headings[:2] == ["Ended unfinished", "Left to do by hand"]
+    assert 'class="banner failed"' in page
+    assert "Airflow ended &lt;it&gt;." in page
+    assert f"<dt>Last word</dt><dd>{night.now:%Y-%m-%d %H:%M:%S} UTC</dd>" in page
+
+
+def test_a_very_long_record_does_not_make_a_very_long_page():
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=("A",)))
+    for number in range(400):
+        night.wait(number, "resync", "A", f"waits for {'ab'[number % 2]}")
+    night.after(1, ev.Concluded())
+    page, _ = page_of(night)
+    assert "The 300 longest of 400 waits" in page
+    assert page.count('data-label="Waited for"') == 300
+    assert len(report_of(night.record, night.now).waits) == 400
+
+
+@pytest.mark.parametrize(
+    ("command", "where", "shown"),
+    [
+        ("On HCI02: Set-Service ClusSvc -StartupType Automatic", "On HCI02:", "Set-Service ClusSvc"),
+        ("On MGMT01, once CAU's run is over: restart WinRM", "On MGMT01, once CAU&#39;s run is over:", "restart WinRM"),
+        ("Resume-ClusterNode -Name HCI02", None, "Resume-ClusterNode -Name HCI02"),
+        ("Get-Thing -Path C:\\x: y", None, "Get-Thing -Path C:\\x: y"),
+    ],
+)
+def test_a_command_can_be_copied_without_the_name_of_the_machine_on_which_it_is_given(command, where, shown):
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=("A",)))
+    night.after(1, ev.Left(what="w", command=command))
+    night.after(1, ev.Concluded())
+    page, _ = page_of(night)
+    assert f"<pre>{shown}" in page
+    assert ('class="where"' in page) is (where is not None)
+    assert where is None or f'<div class="where">{where}</div>' in page
+
+
+def test_options_are_shown_as_a_person_would_write_them():
+    night = Night()
+    options = {"a": None, "b": True, "c": [], "d": ["x", "y"], "e": 0, "f": {"g": False}}
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=("A",), options=options))
+    page, _ = page_of(night)
+    shown = re.findall(r'data-label="Value" class="id">([^<]*)<', page)
+    assert shown == ["none", "yes", "none", "x, y", "0", "g: no"]
+
+
+def test_a_run_that_touched_nothing_has_no_empty_sections():
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=("A",)))
+    night.after(1, ev.Concluded())
+    page, structure = page_of(night)
+    assert "Timeline" not in page
+    assert "Updates and steps per node" not in structure.headings
+    assert "<p>Nothing.</p>" in page
+
+
+def test_no_fixed_colour_is_left_out_of_the_dark_scheme():
+    page, _ = page_of(failed_night())
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    rules = [line for line in style.splitlines() if re.search(r"#[0-9a-f]{3,6}", line) and "--" not in line]
+    # White letters on what is filled with a colour, and what is printed on paper.
+    assert all(set(re.findall(r"#[0-9a-f]{3,6}\b", line)) <= {"#fff", "#f2f5f9"} for line in rules), rules

@@ -119,7 +119,7 @@ def test_a_task_that_somebody_marked_as_done_has_done_nothing(missing: Any):
     steps = [done(step) for step in DONE if step != missing]
     found = report(started(), *installed(), rolled(), *steps, ev.Concluded())
     assert found.outcome == "failed"
-    assert f"Not done: {missing}." in found.headline
+    assert f"Not done: {missing.replace('_', ' ')}." in found.headline
 
 
 def test_further_updates_that_went_wrong_fail_it():

@@ -118,6 +118,22 @@ def test_while_it_goes_on_the_report_says_since_when_and_what_is_down():
     assert section(found, "Virtual machines").rows[0][4] == "not yet"
 
 
+def test_a_server_that_went_down_is_not_given_up_while_the_run_goes_on():
+    found = report(record(DOWN), 33)
+    assert {node.name: (node.outcome, node.error) for node in found.nodes} == {
+        "HCI01": ("in-progress", None),
+        "HCI02": ("in-progress", None),
+    }
+    assert found.headline.startswith("Of 2 nodes: 2 in progress. ")
+
+
+def test_the_headline_does_not_name_hundreds_of_machines():
+    stopped = [(10 + number, changing("vm-stopped", f"VM{number:03}")) for number in range(200)]
+    found = report(record([(0, planned()), *stopped]), 300)
+    assert found.headline.endswith("VM005, VM006, 193 other virtual machines.")
+    assert len(section(found, "Virtual machines").rows) == 200
+
+
 def test_what_is_down_at_the_end_is_in_the_headline():
     found = report(record([*DOWN, *UP[:-1]], ended=50), 60)
     assert found.outcome == "failed"

@@ -64,7 +64,7 @@ def test_the_last_word_of_a_step_counts() -> None:
     assert left_sentences(entries(skipped, settled)) == ()
     found = section(LEVEL, skipped, answered(comment="tonight"), raising(), settled)
     assert found.rows == ((LEVEL, "10.2", "12.1", "raised"),)
-    assert found.sentences == ("Bob approved question 0123456789ab (tonight).",)
+    assert found.sentences == ("Question 0123456789ab was approved by bob (tonight).",)
 
 
 def test_each_machine_has_its_result_and_those_that_were_down_are_named() -> None:

@@ -147,6 +147,75 @@ def test_torn_and_foreign_files_are_reported_and_hide_nothing_else(tmp_path: Pat
     assert again.unreadable()[0].reason
 
 
+class Sick(MemoryStorage):
+    """Does not give one of its texts while it is ``sick``."""
+
+    sick = False
+
+    def read(self, name: str) -> str:
+        if self.sick and "pausing" in super().read(name):
+            raise OSError("stale file handle")
+        return super().read(name)
+
+
+def test_an_event_that_the_storage_does_not_give_now_never_passes_for_one_that_is_not_there():
+    storage = Sick()
+    writer = RunRecord(storage)
+    writer.add(ev.LockTaking(guid="g", nodes=("A",)), T0)
+    writer.add(ev.Pausing(node="A"), T0)
+    storage.sick = True
+    reader = RunRecord(storage)
+    for ask in (lambda: reader.facts, reader.events, lambda: reader.last(ev.Pausing), reader.unreadable):
+        with pytest.raises(OSError, match="stale"):
+            ask()
+    storage.sick = False
+    assert list(reader.facts.paused) == ["A"]
+    assert reader.facts == writer.facts
+
+
+def test_a_record_whose_events_have_vanished_is_not_an_empty_one():
+    storage = MemoryStorage()
+    record = RunRecord(storage)
+    record.add(ev.Pausing(node="A"), T0)
+    storage.remove(storage.list("events/")[0])
+    with pytest.raises(FileNotFoundError, match="mounted"):
+        _ = record.facts
+
+
+def test_a_file_that_is_no_text_is_named_and_reading_goes_on(tmp_path: Path):
+    record = RunRecord(LocalStorage(tmp_path))
+    record.add(ev.Pausing(node="A"), T0)
+    (tmp_path / "events" / "20261103T010000.000000Z-000009-x.json").write_bytes(b"\xff\xfe")
+    again = RunRecord(LocalStorage(tmp_path))
+    assert (list(again.facts.paused), len(again.unreadable())) == (["A"], 1)
+
+
+def test_what_others_have_written_is_counted_by_what_it_is_about():
+    storage = MemoryStorage()
+    here, there = RunRecord(storage), RunRecord(storage)
+    here.add(ev.Pausing(node="A"), T0)
+    assert (here.heard(), here.heard("A")) == (0, 0)
+    there.add(ev.Paused(node="A"), T0)
+    there.add(ev.Pausing(node="B"), T0)
+    there.add(ev.LockReleased(guid="g"), T0)
+    there.add(ev.Decided(step="drain", node="A", decision="wait", why="x"), T0)
+    assert (here.heard(), here.heard("A"), here.heard("B"), here.heard("C")) == (3, 2, 2, 1)
+
+
+@pytest.mark.parametrize("behind", [timedelta(seconds=1), timedelta(hours=2)])
+def test_what_takes_a_change_back_comes_after_it_on_a_clock_that_is_behind(behind: timedelta, caplog):
+    storage = MemoryStorage()
+    ahead, late = RunRecord(storage), RunRecord(storage)
+    ahead.add(ev.LockTaking(guid="g", nodes=("A",)), T0)
+    ahead.add(ev.Pausing(node="A"), T0)
+    assert list(late.facts.paused) == ["A"]
+    late.add(ev.Resumed(node="A", failback_mode="Immediate"), T0 - behind)
+    late.add(ev.LockReleased(guid="g"), T0 - behind)
+    for record in (ahead, late, RunRecord(storage)):
+        assert (dict(record.facts.paused), record.facts.lock_nodes) == ({}, ())
+    assert ("behind that of another one" in caplog.text) == (behind > timedelta(seconds=10))
+
+
 def test_a_file_that_becomes_readable_is_read(tmp_path: Path):
     record = RunRecord(LocalStorage(tmp_path))
     record.add(ev.Pausing(node="A"), T0)

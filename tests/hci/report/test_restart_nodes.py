@@ -81,8 +81,8 @@ def test_the_headline_and_the_page_say_what_was_done():
 @pytest.mark.parametrize(
     ("updates", "says"),
     [
-        ((), "0 of 1 nodes have something to install, 1 are to be restarted as asked for. Nothing was changed."),
-        ((CUMULATIVE,), "1 of 1 nodes have something to install, 1 are to be restarted as asked for. Nothing was changed."),
+        ((), "0 of 1 nodes have something to install, 1 is to be restarted as asked for. Nothing was changed."),
+        ((CUMULATIVE,), "1 of 1 nodes has something to install, 1 is to be restarted as asked for. Nothing was changed."),
     ],
 )  # fmt: skip
 def test_a_plan_alone_names_the_restarts(updates, says):

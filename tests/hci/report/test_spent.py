@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from include.hci.report import events as ev
 from include.hci.report.build import report_of
 from include.hci.report.model import TimeReport
+from include.hci.report.values import UpdateRef
 from tests.hci.report.example import Night, failed_night
 
 
@@ -150,3 +151,13 @@ def test_a_night_with_a_failure_adds_up_too():
     assert found is not None
     assert found.people_seconds == 60
     assert night.now - night.record.events()[0].at == timedelta(seconds=found.wall_seconds)
+
+
+def test_a_question_that_nobody_has_answered_yet_is_people_s_time():
+    night = Night()
+    night.after(0, ev.RunStarted(run_id="r", cluster="c", nodes=("A",), options={"require_approval": True}))
+    night.after(10, ev.Planned(order=("A",), updates={"A": (UpdateRef(update_id="u"),)}))
+    night.now += timedelta(hours=1)
+    found = report_of(night.record, night.now).time
+    assert found is not None
+    assert (found.people_seconds, found.coordinator_seconds) == (3600, 10)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -56,6 +57,18 @@ def test_a_write_that_fails_leaves_the_old_text_and_no_rest(tmp_path: Path, monk
     monkeypatch.undo()
     assert storage.read("events/a.json") == "old"
     assert [path.name for path in (tmp_path / "events").iterdir()] == ["a.json"]
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    storage = LocalStorage(tmp_path)
+    storage.write("events/a.json", "x")
+
+    def broken(path: object) -> object:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "scandir", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        storage.list("events/")
 
 
 def test_the_rest_of_a_killed_writer_is_not_listed(tmp_path: Path):

@@ -53,6 +53,11 @@ BEYOND = {
         "    profile_overrides: {blackouts: [{begins: 2026-12-19, timezone: UTC}]}\n",
         "no blackouts",
     ),
+    "what only Invoke-CauRun has": (
+        f"lines: [{LINE}]",
+        "    profile_overrides: {force_self_update: true}\n",
+        "no force_self_update",
+    ),
     "approval": (f"lines: [{LINE}]", "    profile_overrides: {require_approval: true}\n", "no approval"),
     "rules for updates": (
         f"lines: [{LINE}]",

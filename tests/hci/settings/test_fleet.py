@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+import copy
+import functools
+import json
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from include.hci.policy.upcoming import next_start
 from include.hci.settings.fleet import FLEET_FILE_VARIABLE, fleet_path, load_fleet, parse_fleet
+from include.hci.settings.positions import read_yaml
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "include/fleet/fleet.example.yaml"
 
 GOOD = "clusters:\n  good: {connection: hci, nodes: [G1, G2]}\n"
 
@@ -280,3 +289,73 @@ def test_options_that_only_cau_acts_on_leave_the_cluster_usable_and_keep_rolling
         (6, "clusters.own.profile_overrides.separate_reboots", "own"),
     ]
     assert all("is not supported yet by a rolling update" in each.message for each in fleet.refusals)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            f"clusters: {{a: {{connection: c, nodes: [A1, A2], ring_offset_days: {'9' * 5000}}}}}",
+            "must be a whole number",
+        ),
+        ("[" * 5000 + "]" * 5000, "is nested too deeply"),
+    ],
+)
+def test_a_file_that_is_absurd_is_a_problem_not_an_exception(text: str, says: str):
+    assert says in only_problem(text)[1].message
+
+
+#: Values that a file may hold by mistake or by malice, for any key.
+STRANGE = (
+    *(
+        "",
+        " ",
+        "x",
+        "-1",
+        "0",
+        "1e309",
+        "NaN",
+        "9999-12-31",
+        "0001-01-01",
+        "2026-02-30",
+        "2026-13-01 25:61",
+        "24:00",
+        "99:99:99",
+    ),
+    *(
+        "999.23:59:59",
+        "9" * 5000,
+        "0x" + "f" * 400,
+        "\u0000",
+        "\U0001f600",
+        "*",
+        "0 0 30 2 *",
+        "* * * * * *",
+        "../../etc/passwd",
+    ),
+    *("Europe", "SAT,", "[", "(?P<a", "true", "a" * 3000, "2999-12-31 23:59", "1970-01-01"),
+    *(None, True, False, -1, 0, 1, 128, 10**30, -(10**30), 1.5, float("inf")),
+    *([], [None], [[]], ["x", "x"], {}, {"": ""}, {"x": {"y": []}}, [{}], [1, "1"]),
+)
+
+
+def _places(value: object, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [*([at] if at else []), *(place for key, part in inner for place in _places(part, (*at, key)))]
+
+
+def test_whatever_stands_in_the_file_is_a_problem_and_never_an_exception():
+    whole = read_yaml(EXAMPLE.read_text(encoding="utf-8")).value
+    places = _places(whole)
+    random = Random(20261123)
+    for _ in range(300):
+        changed = copy.deepcopy(whole)
+        place = random.choice(places)
+        *path, last = place
+        inside = functools.reduce(lambda part, key: part[key], path, changed)
+        inside[last] = random.choice(STRANGE)
+        fleet = parse_fleet(json.dumps(changed), "fleet.yaml")
+        # What is said can be shown, and what is left can be scheduled.
+        assert all(str(problem) for problem in (*fleet.problems, *fleet.refusals)), place
+        for cluster in fleet.clusters.values():
+            next_start(cluster, datetime(2026, 11, 23, tzinfo=UTC))

@@ -29,6 +29,12 @@ def test_parameters_go_over_the_profile_and_may_be_texts_as_templates_give_them(
     assert (options.require_all_nodes_online, options.node_order) == (True, ("n3",))
 
 
+def test_a_run_by_hand_can_be_told_to_keep_to_no_window():
+    window = {"days_of_week": ["SAT"], "opens": "22:00", "duration": "06:00:00", "timezone": "UTC"}
+    assert len(RunOptions.for_run(cluster(windows=[window])).windows) == 1
+    assert RunOptions.for_run(cluster(windows=[window]), {"windows": []}).windows == ()
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [

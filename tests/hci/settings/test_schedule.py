@@ -93,6 +93,9 @@ LINE = "start_date: 2026-03-02 03:00"
     [
         ("start_within: 00:30:00", 9, "schedule", "says nothing about when: add 'lines' or 'cron'"),
         ("lines: []", 9, "schedule", "says nothing about when"),
+        ("cron: 0 3 30 2 *", 11, "schedule.cron", "is a time that never comes"),
+        ("lines: [{start_date: 9999-12-31 03:00, days_after_second_tuesday: 1}]", 11, "schedule.lines[0].start_date",
+         "lies outside the years 1970 to 2999"),
         (f"{{cron: '0 1 * * 0', lines: [{{{LINE}, days_after_second_tuesday: 1}}]}}", 9, "schedule", "has both 'cron' and 'lines'"),
         ("lines: [{days_of_week: [TUE], weeks_of_month: [3]}]", 11, "schedule.lines[0].start_date", "is missing"),
         ("lines: [{start_date: 2026-03-02, days_of_week: [TUE], interval_weeks: 1}]", 11, "schedule.lines[0].start_date", "names no time of day"),

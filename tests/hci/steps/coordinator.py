@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from include.hci.cluster.facade import FleetCluster
+from include.hci.cluster.facade import FleetCluster, ManagementHost
 from include.hci.policy.budget import failure_budget
 from include.hci.policy.plan import Plan
 from include.hci.powershell.errors import RemotingError
@@ -24,6 +24,8 @@ from include.hci.steps.failures import refused_problem
 from include.hci.steps.first_seen import FirstSeenInMemory
 from include.hci.steps.planning import plan_run
 from tests.hci.steps.simulated import Simulation
+
+T = TypeVar("T")
 
 
 class Killed(Exception):
@@ -62,10 +64,15 @@ class Coordinator:
             world.spec.cluster,
             [node.name for node in world.nodes],
             self.simulation.shell,
+            self.management(),
             lend_in=self.simulation.shell,
             lend_endpoint=lambda connection: self.simulation.shell(*self.endpoints[connection]),
         )
         self.record = RunRecord(self.storage)
+
+    def management(self) -> ManagementHost | None:
+        """The management host, where the run has one."""
+        return None
 
     def spell_nodes(self, spelling: Callable[[str], str]) -> None:
         """Let the fleet file name the nodes in another spelling than the cluster does."""
@@ -102,6 +109,39 @@ class Coordinator:
                 self.record = RunRecord(self.storage)
                 self.simulation.sleep(timedelta(seconds=20))
 
+    def _surviving(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns, done again by another process whenever the one that does it dies."""
+        while True:
+            try:
+                return work()
+            except Killed:
+                if self.cancellable:
+                    raise
+                self.deaths += 1
+
+    def one(self, name: StepName, node: str | None = None, tries: int | None = None) -> Done | Stop:
+        """One step; that it has failed for good goes on record."""
+        end = self.step(name, node, tries)
+        if isinstance(end, Stop):
+            self._fail(name, node, end)
+        return end
+
+    def begin(self) -> None:
+        """Put the run on record."""
+        self._begin("rolling-update")
+
+    def _begin(self, kind: ev.RunKind, request: Mapping[str, Any] | None = None, **more: Any) -> None:
+        started = ev.RunStarted(
+            run_id=self.run_id,
+            cluster=self.cluster.name,
+            nodes=self.cluster.nodes,
+            options=self.options.to_json(),
+            run_kind=kind,
+            request=dict(request or {}),
+            **more,
+        )
+        self.record.add(started, self.simulation.now())
+
     def _wait(self, poll: timedelta) -> None:
         """Let time pass until a waiting step reads again."""
         if not poll or self.patience is None:
@@ -116,24 +156,14 @@ class Coordinator:
 
     def prepare(self) -> Stop | None:
         """Everything before the first node; a Stop refuses the run."""
-        self.record.add(
-            ev.RunStarted(
-                run_id=self.run_id,
-                cluster=self.cluster.name,
-                nodes=self.cluster.nodes,
-                options=self.options.to_json(),
-            ),
-            self.simulation.now(),
-        )
+        self.begin()
         ready = self.step("readiness", tries=1)
         if isinstance(ready, Stop):
             return ready
         scans: dict[str, Mapping[str, Any]] = {}
         for node in self._up():
-            scan = self.step("scan", node)
-            if isinstance(scan, Stop):
-                self._fail("scan", node, scan)
-            else:
+            scan = self.one("scan", node)
+            if isinstance(scan, Done):
                 scans[node] = scan.details
         try:
             self.plan = self._plan(scans)
@@ -144,19 +174,11 @@ class Coordinator:
             return locked
         for planned in self.plan.nodes:
             if planned.has_work:
-                staged = self.step("stage", planned.name)
-                if isinstance(staged, Stop):
-                    self._fail("stage", planned.name, staged)
+                self.one("stage", planned.name)
         return None
 
     def _plan(self, scans: Mapping[str, Mapping[str, Any]]) -> Plan:
-        while True:
-            try:
-                return plan_run(self.cluster, self.context, scans, self.simulation.now())
-            except Killed:
-                if self.cancellable:
-                    raise
-                self.deaths += 1
+        return self._surviving(lambda: plan_run(self.cluster, self.context, scans, self.simulation.now()))
 
     def update(self, node: str) -> bool | None:
         """One node from its turn to the resync; returns whether all went well, None when no node can have a turn any more.
@@ -174,15 +196,11 @@ class Coordinator:
         for name in names:
             if node in self.record.facts.skipped:
                 break
-            end = self.step(name, node)
-            if isinstance(end, Stop):
-                self._fail(name, node, end)
+            if isinstance(self.one(name, node), Stop):
                 well = False
                 break
         for name in ("resume", "resync"):
-            end = self.step(name, node)
-            if isinstance(end, Stop):
-                self._fail(name, node, end)
+            if isinstance(self.one(name, node), Stop):
                 return False
         return well
 
@@ -198,9 +216,7 @@ class Coordinator:
                 if planned.name not in failed and self.update(planned.name) is None:
                     break
             unfinished = self.record.facts.cancel or self.record.facts.parked
-            end = Done("unfinished", str(unfinished)) if unfinished else self.step("verify", tries=1)
-            if isinstance(end, Stop):
-                self.record.add(ev.Failed(step="verify", problem=end.problem), self.simulation.now())
+            end = Done("unfinished", str(unfinished)) if unfinished else self.one("verify", tries=1)
         else:
             end = refused or Done("nothing")
             self.record.add(ev.Failed(step="readiness", problem=end.problem), self.simulation.now())  # type: ignore[union-attr]
@@ -216,12 +232,17 @@ class Coordinator:
         up = {node.name.lower() for node in self.simulation.cluster.world.nodes if node.up}
         return [name for name in self.cluster.nodes if name.lower() in up]
 
-    def _fail(self, name: StepName, node: str, end: Stop) -> None:
+    def _fail(self, name: StepName, node: str | None, end: Stop) -> None:
         self.record.add(ev.Failed(step=name, node=node, problem=end.problem), self.simulation.now())
 
     def _hear(self, name: StepName, node: str | None, decision: Decision) -> None:
         self.said.append((name, node, decision))
         self.watch(name, node, decision)
+
+    def sent(self, command: str) -> list[str]:
+        """The commands of that name that reached the simulated machines, with the machine."""
+        found = self.simulation.commands
+        return [f"{machine}: {whole.describe()}" for machine, whole in found if whole.describe().startswith(command)]
 
     def words(self) -> list[str]:
         """Everything that was said, each once in a row."""
@@ -231,3 +252,18 @@ class Coordinator:
             if not lines or lines[-1] != line:
                 lines.append(line)
         return lines
+
+
+class OtherKind(Coordinator):
+    """A run of another kind: it begins, works, and is ended whatever came of that."""
+
+    def run(self) -> Done | Stop:
+        """The whole run; returns the end of the last step that mattered."""
+        self.begin()
+        end = self.work()
+        self.conclude()
+        return end
+
+    def work(self) -> Done | Stop:
+        """What is between its beginning and its end."""
+        raise NotImplementedError

@@ -70,7 +70,7 @@ def node(
 
 
 DRAINED = node(PAUSED, DrainStatus.COMPLETED)
-QUARANTINED = StatusInformation.QUARANTINED
+QUARANTINED, ISOLATED = StatusInformation.QUARANTINED, StatusInformation.ISOLATED
 
 
 def others(state: NodeState = UP) -> tuple[ClusterNode, ...]:

@@ -19,15 +19,7 @@ class ChannelRun(Coordinator):
     def join(self) -> Done | Stop:
         """Begin the run, unless it has, and do the step."""
         if self.record.last(ev.RunStarted) is None:
-            started = ev.RunStarted(
-                run_id=self.run_id,
-                cluster=self.cluster.name,
-                nodes=self.cluster.nodes,
-                options=self.options.to_json(),
-                run_kind="feature-update",
-                request={"preview_channel": self.wanted},
-            )
-            self.record.add(started, self.simulation.now())
+            self._begin("feature-update", {"preview_channel": self.wanted})
             if self.wanted:
                 self.simulation.cluster.rule("permission", what="preview-channel")
         return self.step("preview_channel", tries=1)

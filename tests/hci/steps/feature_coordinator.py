@@ -36,20 +36,9 @@ class FeatureCoordinator(CauCoordinator):
     answers: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Put the run on record."""
-        started = ev.RunStarted(
-            run_id=self.run_id,
-            cluster=self.cluster.name,
-            nodes=self.cluster.nodes,
-            options=self.options.to_json(),
-            mode="plan-only" if self.options.plan_only else "update",
-            started_by="ada",
-            run_kind="feature-update",
-            request=self.wanted.to_json(),
-        )
-        self.record.add(started, self.simulation.now())
+        self._begin("feature-update", self.wanted.to_json(), mode=self.mode, started_by="ada")
 
-    def _work(self) -> Done | Stop:
+    def work(self) -> Done | Stop:
         end: Done | Stop = self._one("readiness")
         if isinstance(end, Done) and not self.wanted.post_steps_only:
             end = self._upgrade()
@@ -109,9 +98,9 @@ class FeatureCoordinator(CauCoordinator):
         self.record.add(ended, self.simulation.now())
         if good:
             return Done("rolled")
-        problem = Problem(title=found.headline)
-        self.record.add(ev.Failed(step=name, problem=problem), self.simulation.now())
-        return Stop(problem)
+        stopped = Stop(Problem(title=found.headline))
+        self._fail(name, None, stopped)
+        return stopped
 
     def _ask(self, name: StepName) -> None:
         """Let ``answers`` answer what the task before ``name`` asks, where the request leaves that open."""
@@ -125,7 +114,4 @@ class FeatureCoordinator(CauCoordinator):
         self.record.add(given, self.simulation.now())
 
     def _one(self, name: StepName, node: str | None = None) -> Done | Stop:
-        end = self.step(name, node, tries=1)
-        if isinstance(end, Stop):
-            self.record.add(ev.Failed(step=name, node=node, problem=end.problem), self.simulation.now())
-        return end
+        return self.one(name, node, tries=1)

@@ -15,7 +15,7 @@ from include.hci.steps.offline_admission import OfflineAdmission, admit_offline
 from include.hci.steps.offline_plan import plan_offline
 from include.hci.steps.planning import plan_run
 from include.simulator.world.spec import WorldSpec
-from tests.hci.steps.coordinator import Coordinator
+from tests.hci.steps.coordinator import OtherKind
 from tests.hci.steps.together import ParallelSimulation
 
 
@@ -28,7 +28,7 @@ def offline_simulation(spec: WorldSpec, seed: int = 0, *, permitted: bool = True
 
 
 @dataclass
-class OfflineCoordinator(Coordinator):
+class OfflineCoordinator(OtherKind):
     """One offline update. ``before_step`` is called with every step's name before it begins."""
 
     request: OfflineRequest = field(default_factory=OfflineRequest)
@@ -36,23 +36,9 @@ class OfflineCoordinator(Coordinator):
     before_step: Callable[[StepName], None] = lambda name: None
 
     def begin(self) -> None:
-        started = ev.RunStarted(
-            run_id=self.run_id,
-            cluster=self.cluster.name,
-            nodes=self.cluster.nodes,
-            options=self.options.to_json(),
-            run_kind="offline-update",
-            request=self.request.to_json(),
-        )
-        self.record.add(started, self.simulation.now())
+        self._begin("offline-update", self.request.to_json())
 
-    def run(self) -> Done | Stop:
-        self.begin()
-        end = self._work()
-        self.conclude()
-        return end
-
-    def _work(self) -> Done | Stop:
+    def work(self) -> Done | Stop:
         ready = self.step("readiness", tries=1)
         if isinstance(ready, Stop):
             return ready
@@ -91,10 +77,7 @@ class OfflineCoordinator(Coordinator):
         admitted = self.admit(name)
         if not admitted.goes:
             return Done("skipped", admitted.why)
-        end = self.step(name, tries=tries)
-        if isinstance(end, Stop):
-            self.record.add(ev.Failed(step=name, problem=end.problem), self.simulation.now())
-        return end
+        return self.one(name, tries=tries)
 
     def admit(self, name: StepName, node: str | None = None) -> OfflineAdmission:
         is_down = self.record.last(ev.ClusterDown) is not None
@@ -109,10 +92,7 @@ class OfflineCoordinator(Coordinator):
             for name in names:
                 if not self.admit(name, node).goes:
                     continue
-                end = self.step(name, node)
-                well.append(isinstance(end, Done))
-                if isinstance(end, Stop):
-                    self._fail(name, node, end)
+                well.append(isinstance(self.one(name, node), Done))
 
         for name in names:
             self.before_step(name)

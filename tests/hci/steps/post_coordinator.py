@@ -15,7 +15,6 @@ from include.hci.steps.factory import make_step
 from include.hci.steps.feature_consent import NOBODY, Asking
 from include.simulator.world.spec import WorldSpec, demo_world
 from tests.hci.steps.cau_coordinator import CauCoordinator
-from tests.hci.steps.coordinator import Killed
 from tests.hci.steps.simulated import Simulation
 
 #: What a person may do about a question; "mark" is to mark the task as a success in the user interface.
@@ -58,24 +57,9 @@ class PostCoordinator(CauCoordinator):
     before_step: Callable[[StepName], None] = lambda name: None
 
     def begin(self) -> None:
-        started = ev.RunStarted(
-            run_id=self.run_id,
-            cluster=self.cluster.name,
-            nodes=self.cluster.nodes,
-            options=self.options.to_json(),
-            started_by="ada",
-            run_kind="feature-update",
-            request=self.feature.to_json(),
-        )
-        self.record.add(started, self.simulation.now())
+        self._begin("feature-update", self.feature.to_json(), started_by="ada")
 
-    def run(self) -> Done | Stop:
-        self.begin()
-        end = self._work()
-        self.conclude()
-        return end
-
-    def _work(self) -> Done | Stop:
+    def work(self) -> Done | Stop:
         end = self.step("take_lock")
         if isinstance(end, Stop):
             return end
@@ -84,9 +68,8 @@ class PostCoordinator(CauCoordinator):
                 self.ask(name)
                 self.between(name)
             self.before_step(name)
-            end = self.ends[name] = self.step(name)
+            end = self.ends[name] = self.one(name)
             if isinstance(end, Stop):
-                self.record.add(ev.Failed(step=name, problem=end.problem), self.simulation.now())
                 return end
         return end
 
@@ -94,16 +77,7 @@ class PostCoordinator(CauCoordinator):
         """What the task before the step does: ask the person where the request wants it."""
         if getattr(self.feature, name) != "ask":
             return
-        while True:
-            try:
-                step = make_step(name, self.context, clock=self.simulation.now)
-                asking = step.asking(self.cluster, step.observe(self.cluster), self.simulation.now())  # type: ignore[attr-defined]
-                said = asking.try_out() if asking.try_out is not None else ""
-                break
-            except Killed:
-                if self.cancellable:
-                    raise
-                self.deaths += 1
+        asking, said = self._surviving(lambda: self._look(name))
         self.asked[name] = asking
         if asking.question is None or (reaction := self.reactions.get(name, "silence")) == "mark":
             return
@@ -123,6 +97,12 @@ class PostCoordinator(CauCoordinator):
         accepted = reaction == "yes"
         answer = ev.PostAnswered(step=ASKED[name], identity=question.identity, by=by, accepted=accepted)
         self.record.add(answer, now)
+
+    def _look(self, name: StepName) -> tuple[Asking, str]:
+        """What there is to ask, and what the cluster says to trying it out."""
+        step = make_step(name, self.context, clock=self.simulation.now)
+        asking: Asking = step.asking(self.cluster, step.observe(self.cluster), self.simulation.now())  # type: ignore[attr-defined]
+        return asking, asking.try_out() if asking.try_out is not None else ""
 
     def outcome(self, name: StepName) -> str:
         """Return the word with which a step ended."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.hci.cluster.facade import FleetCluster, ManagementHost
+from include.hci.cluster.facade import ManagementHost
 from include.hci.report import events as ev
 from include.hci.report.events import StepName
-from include.hci.report.record import RunRecord
 from include.hci.settings import RunOptions, Schedule
 from include.hci.settings.cau_role import CauRoleRequest
 from include.hci.steps.decisions import Done, Stop
@@ -40,46 +39,29 @@ class RoleCoordinator(Coordinator):
     managed: bool = True
     passes: bool = True
 
-    def __post_init__(self) -> None:
-        world = self.simulation.cluster.world
-        machine = self.simulation.cluster.hosts[world.spec.management_host]
-        host = ManagementHost(SimulatedShell(self.simulation, machine, delegated=self.passes), self.passes)
-        nodes = [node.name for node in world.nodes]
-        self.cluster = FleetCluster(world.spec.cluster, nodes, self.simulation.shell, host if self.managed else None)
-        self.record = RunRecord(self.storage)
+    def management(self) -> ManagementHost | None:
+        if not self.managed:
+            return None
+        machine = self.simulation.cluster.hosts[self.simulation.cluster.world.spec.management_host]
+        return ManagementHost(SimulatedShell(self.simulation, machine, delegated=self.passes), self.passes)
 
     @property
     def role(self) -> CauRole | None:
         return self.simulation.cluster.world.cau.role
 
     def begin(self) -> None:
-        """Put the run on record."""
-        started = ev.RunStarted(
-            run_id=self.run_id,
-            cluster=self.cluster.name,
-            nodes=self.cluster.nodes,
-            options=self.options.to_json(),
-            run_kind="cau-self-updating",
-            request=self.request.to_json(),
-        )
-        self.record.add(started, self.simulation.now())
+        self._begin("cau-self-updating", self.request.to_json())
 
     def run(self) -> Done | Stop:
         """The whole run; returns the end of the last step that was begun."""
         self.begin()
         end: Done | Stop = Done("nothing")
         for name in STEPS:
-            end = self.step(name)
+            end = self.one(name)
             if isinstance(end, Stop):
-                self.record.add(ev.Failed(step=name, problem=end.problem), self.simulation.now())
                 break
         self.record.add(ev.Concluded(why=str(end)), self.simulation.now())
         return end
-
-    def sent(self, command: str) -> list[str]:
-        """The commands of that name that reached the simulated machines, with the machine."""
-        found = self.simulation.commands
-        return [f"{machine}: {whole.describe()}" for machine, whole in found if whole.describe().startswith(command)]
 
 
 def configure(simulation: Simulation, **more: object) -> RoleCoordinator:

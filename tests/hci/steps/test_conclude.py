@@ -8,27 +8,31 @@ from uuid import UUID
 import pytest
 
 from include.hci.cluster.machine import Build
-from include.hci.powershell.errors import CommandFailed, NodeUnreachable
+from include.hci.powershell.command import as_pipeline
+from include.hci.powershell.errors import CommandFailed, ConnectionLost, NodeUnreachable
 from include.hci.powershell.records import ErrorRecord
 from include.hci.report import events as ev
 from include.hci.report.facts import OpenRestart, RunFacts
 from include.hci.report.record import RunRecord
 from include.hci.report.storage import MemoryStorage
 from include.hci.steps.answer import NodeAnswer
-from include.hci.steps.conclude import LEAVING, MOST_TRIES, PATIENCE, Conclude, ConcludeFacts, Remainder, _Remember
-from include.hci.steps.decisions import Act, Done
+from include.hci.steps.conclude import LEAVING, MOST_TRIES, PATIENCE, STALE, TRY_AGAIN_AFTER, Conclude, ConcludeFacts
+from include.hci.steps.decisions import Act, Done, Wait
 from include.hci.steps.engine import StepRunner, run_step
+from include.hci.steps.remainders import Remainder, Remember
 from tests.hci.cluster.fakes import FakeCluster, node_obj
 from tests.hci.cluster.lockable import LockableShell
 from tests.hci.steps.facts import (
     DOWN,
     DRAINED,
+    ISOLATED,
     ME,
     NAMES,
     NOW,
     OURS,
     PAUSED,
     QUARANTINED,
+    THEIRS,
     UP,
     check,
     context,
@@ -53,7 +57,10 @@ def facts(state: Any = DRAINED, **changes: Any) -> ConcludeFacts:
 
 
 CLEAN = RunFacts()
+LOCKED = replace(PAUSED_US, paused={})
+BY_HAND = replace(PAUSED_US, in_maintenance={ME: NOW})
 UNSEEN = replace(PAUSED_US, pause_unseen=frozenset({ME}))
+UNSEEN_OF_LATE = replace(UNSEEN, paused={ME: NOW - minutes(14)})
 RESUMED = {f"node {ME}: Resume-ClusterNode -Name HCI02 -Failback Immediate": 1}
 
 
@@ -77,12 +84,36 @@ RESUMED = {f"node {ME}: Resume-ClusterNode -Name HCI02 -Failback Immediate": 1}
         (facts(node(DOWN)), "wait: HCI02 is Down"),
         # Nobody saw the order to pause it arrive: without a drain it was not this run's.
         (facts(node(PAUSED), changes=UNSEEN), "act: leave to a person: HCI02 is paused"),
-        (facts(changes=UNSEEN), "act: Resume-ClusterNode"),
+        (facts(node(PAUSED), changes=replace(UNSEEN, paused={ME: NOW})), "wait: its drain is not to be seen yet"),
+        (facts(changes=UNSEEN_OF_LATE), "act: Resume-ClusterNode"),
+        # Long after the order even a drained node may be in somebody's hands.
+        (facts(changes=UNSEEN), "act: leave to a person: HCI02 is paused: nobody saw this run's order"),
         (facts(node(UP), changes=UNSEEN), "act: note that HCI02 is Up"),
         (facts(node(DOWN), began=NOW - PATIENCE), "act: leave to a person: HCI02 is paused by this run"),
         (facts(node(DOWN), began=NOW - PATIENCE, orders={ME: ORDER}), "wait: told to restart"),
         (facts(node(DOWN, status=QUARANTINED)), "act: leave to a person"),
-        (facts(nodes=others()), "act: leave to a person"),
+        (facts(node(DOWN, status=ISOLATED)), "wait: HCI02 is isolated"),
+        (facts(node(DOWN, status=ISOLATED), began=NOW - PATIENCE), "act: leave to a person"),
+        (facts(nodes=others()), "act: leave to a person: HCI02 was paused by this run: it is no node of the cluster"),
+        # What is waited for has its own time: it may not have been so from the beginning.
+        (facts(node(DOWN), began=NOW - minutes(60), since={f"away {ME}": NOW - minutes(1)}), "wait: HCI02 is Down"),
+        (
+            facts(nodes=(), silence="x", began=NOW - minutes(60), since={"silence": NOW - minutes(1)}),
+            "wait: not answer",
+        ),
+        # Another coordinator is at work, long after anybody has worked on this run.
+        (facts(others="22222222 on HCI01"), "act: another coordinator holds the cluster (22222222 on HCI01)"),
+        (facts(node(UP), others="22222222 on HCI01"), "act: note that HCI02 is Up"),
+        # The storage tells only of maintenance mode.
+        (facts(blind="the provider is gone"), "act: Resume-ClusterNode"),
+        (facts(changes=BY_HAND, blind="the provider is gone"), "wait: in maintenance mode: the provider is gone"),
+        (facts(changes=BY_HAND, blind="gone", began=NOW - PATIENCE), "act: leave to a person: the disks of HCI02"),
+        (facts(tries=RESUMED, tried=dict.fromkeys(RESUMED, NOW - minutes(0.1))), "wait: has not helped yet"),
+        (facts(tries=RESUMED, tried=dict.fromkeys(RESUMED, NOW - TRY_AGAIN_AFTER)), "act: Resume-ClusterNode"),
+        # A lock that could not be read on a node in service is looked for again.
+        (facts(changes=LOCKED, unread={ME: "reset"}, since={f"unread {ME}": NOW}), "wait: the run lock on HCI02"),
+        (facts(changes=LOCKED, unread={ME: "reset"}, since={f"unread {ME}": NOW - PATIENCE}), "act: leave to a person"),
+        (facts(changes=CLEAN, unreadable="events/x.json (ValueError)"), "act: leave to a person: a part of this run's"),
         (facts(orders={ME: ORDER}), "wait: told to restart"),
         (facts(node(UP), orders={ME: ORDER}), "wait: told to restart"),
         (facts(orders={ME: replace(ORDER, ordered_at=NOW - minutes(20))}), "act: Resume-ClusterNode"),
@@ -157,7 +188,7 @@ def test_the_end_undoes_what_it_can_and_names_what_it_cannot(seen, expected):
 def test_that_a_resumed_node_may_have_been_paused_by_a_person_is_said(changes, tries, said):
     decision = Conclude(context(), now).decide(facts(node(UP), changes=changes, tries=tries), NOW)
     assert isinstance(decision, Act)
-    assert isinstance(decision.action, _Remember)
+    assert isinstance(decision.action, Remember)
     assert decision.action.undone.endswith(said)
 
 
@@ -318,6 +349,102 @@ def test_a_cluster_that_does_not_answer_is_left_after_some_patience():
     assert end.details["lock_released"] is False
     assert clock() - NOW >= PATIENCE
     assert isinstance(clock(), datetime)
+
+
+class Flaky(Node):
+    """A node that cannot be asked now and then: ``lost`` says when, from what is asked and when."""
+
+    clock: Clock
+    lost: Any = staticmethod(lambda command, at: False)
+
+    def run(self, pipeline: Any, *, timeout: Any = None, on_progress: Any = None) -> Any:
+        if self.lost(as_pipeline(pipeline).commands[0].name, self.clock() - NOW):
+            raise ConnectionLost("the connection was reset", node=self.node)
+        return super().run(pipeline, timeout=timeout, on_progress=on_progress)
+
+
+def flaky(lost: Any, **states: str) -> tuple[FakeCluster, RunRecord, Clock]:
+    cluster, record, clock = world(**states)
+    shells = cluster.shells.values()
+    seen = next(iter(shells)).states  # type: ignore[attr-defined]
+    cluster.shells = {name: Flaky(name, seen) for name in NAMES}
+    for shell in cluster.shells.values():
+        shell.clock, shell.lost = clock, lost  # type: ignore[attr-defined]
+    return cluster, record, clock
+
+
+def test_one_reading_that_is_lost_late_does_not_give_up_the_cluster():
+    comes_back, lost_from = minutes(20), minutes(12)
+
+    def lost(command: str, at: Any) -> bool:
+        return command == "Get-ClusterNode" and lost_from <= at < lost_from + minutes(1)
+
+    cluster, record, clock = flaky(lost, HCI02="Down")
+    record.add(ev.Pausing(node=ME), NOW)
+    record.add(ev.RestartOrdered(node=ME, boot_time_before=BOOT), NOW + minutes(8))
+    states = cluster.shells["HCI01"].states  # type: ignore[attr-defined]
+    sleep = clock.sleep
+
+    def pass_time(duration: Any) -> None:
+        sleep(duration)
+        if clock() - NOW >= comes_back and states[ME] == "Down":
+            states[ME] = "Paused"
+
+    clock.sleep = pass_time  # type: ignore[method-assign]
+    end = conclude(cluster, record, clock)
+    assert (end.outcome, end.details["undone"]) == ("clean", ["HCI02 was resumed"])
+    assert held(cluster) == {}
+
+
+def test_a_storage_that_says_nothing_keeps_no_node_from_being_resumed():
+    cluster, record, clock = flaky(lambda command, at: command == "Get-StorageFaultDomain", HCI02="Paused")
+    record.add(ev.Pausing(node=ME), NOW)
+    assert conclude(cluster, record, clock).outcome == "clean"
+    assert clock() - NOW < PATIENCE
+
+
+def test_a_lock_that_one_reading_missed_is_given_back_all_the_same():
+    cluster, record, clock = flaky(lambda command, at: command == "Get-CimInstance" and at < minutes(1))
+    end = conclude(cluster, record, clock)
+    assert (end.outcome, held(cluster), record.facts.lock_nodes) == ("clean", {}, ())
+
+
+@pytest.mark.parametrize(("quiet", "state"), [(STALE, "Paused"), (STALE / 2, "Up")])
+def test_a_run_that_was_dead_for_long_leaves_a_node_to_whoever_holds_the_cluster_now(quiet, state):
+    cluster, record, clock = world(HCI02="Paused")
+    record.add(ev.Pausing(node=ME), NOW)
+    record.add(ev.Paused(node=ME), NOW)
+    for shell in cluster.shells.values():
+        shell.held = {"MSFT_CAURun": THEIRS}  # type: ignore[attr-defined]
+    clock.at += quiet
+    end = conclude(cluster, record, clock)
+    assert cluster.shells["HCI01"].states[ME] == state  # type: ignore[attr-defined]
+    assert {name: shell.held["MSFT_CAURun"] for name, shell in cluster.shells.items()} == dict.fromkeys(NAMES, THEIRS)  # type: ignore[attr-defined]
+    if state == "Paused":
+        assert str(THEIRS) in end.why
+
+
+def test_every_wait_of_the_end_says_when_it_gives_up():
+    step = Conclude(context(), now)
+    for seen in (facts(node(DOWN)), facts(nodes=(), silence="no route"), facts(orders={ME: ORDER})):
+        decision = step.decide(seen, NOW)
+        assert isinstance(decision, Wait)
+        assert decision.deadline is not None
+    assert step.decide(facts(nodes=(), silence="no route"), NOW).deadline == NOW + PATIENCE  # type: ignore[union-attr]
+
+
+def test_that_nobody_could_look_at_the_cluster_is_told_apart_from_what_is_left_to_a_person():
+    cluster, record, clock = world(HCI02="Paused")
+    record.add(ev.Pausing(node=ME), NOW)
+    for shell in cluster.shells.values():
+        shell.dead = True  # type: ignore[attr-defined]
+    assert "no route" in str(conclude(cluster, record, clock).details["silent"])
+    for shell in cluster.shells.values():
+        shell.dead = False  # type: ignore[attr-defined]
+    assert "silent" not in conclude(cluster, record, clock).details
+    for shell in cluster.shells.values():
+        shell.dead = True  # type: ignore[attr-defined]
+    assert "silent" not in conclude(cluster, record, clock).details  # nothing was left by then
 
 
 def test_concluding_twice_is_harmless():

@@ -16,8 +16,9 @@ from include.hci.policy.plan_hash import NowFacts
 from include.hci.powershell.errors import CommandFailed
 from include.hci.powershell.records import ErrorRecord
 from include.hci.steps.actions import SuspendNode
-from include.hci.steps.decisions import Stop, Wait
+from include.hci.steps.decisions import Act, Stop, Wait
 from include.hci.steps.drain import Drain, DrainFacts
+from include.hci.steps.gates import lock_decision
 from include.hci.steps.install import Install
 from include.hci.steps.scan import Scan, ScanFacts
 from include.hci.steps.stage import Stage, StageFacts
@@ -68,6 +69,20 @@ COMPLETED, IN_PROGRESS, FAILED = DrainStatus.COMPLETED, DrainStatus.IN_PROGRESS,
 )
 def test_the_lock_is_taken_where_it_is_free_and_never_where_it_is_anothers(state, expected):
     check(TakeLock(context()).decide(TakeLockFacts(lock(state)), NOW), expected)
+
+
+@pytest.mark.parametrize("state", ["ours", "missing"])
+def test_what_a_run_has_given_back_is_not_taken_again_for_another_server(state):
+    ended = replace(lock(state), given_back=True)
+    check(Drain(context(), ME).decide(drain(lock=ended), NOW), "stop: This run has ended")
+    check(Install(context(), ME, now).decide(install(lock=ended), NOW), "stop: This run has ended")
+    check(Turn(context(), ME).decide(turn(lock=ended), NOW), "stop: This run has ended")
+
+
+def test_what_a_run_has_given_back_is_taken_again_by_its_beginning_and_by_what_changes_no_server():
+    ended = replace(lock("missing"), given_back=True)
+    check(TakeLock(context()).decide(TakeLockFacts(ended), NOW), "act: take the run lock on HCI02, HCI03")
+    assert isinstance(lock_decision(ended, "verify"), Act)
 
 
 FITS = NowFacts(tuple(node(name=name) for name in NAMES), builds=dict.fromkeys(NAMES, "20348.2113"))
@@ -242,6 +257,11 @@ def ours(state: DrainStatus, *roles: Any, ordered: bool = True) -> DrainFacts:
     return drain(node=node(PAUSED, state), roles=roles, paused_by_run=True, ordered=ordered)
 
 
+def unseen(since: float = 2, **changes: Any) -> DrainFacts:
+    """Return facts of a node of which nobody has seen the order to pause it arrive, ``since`` minutes ago."""
+    return drain(**{"paused_by_run": True, "unseen": True, "ordered_at": NOW - minutes(since), **changes})
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
@@ -261,9 +281,25 @@ def ours(state: DrainStatus, *roles: Any, ordered: bool = True) -> DrainFacts:
         (drain(quorum_reason="without HCI02 the cluster has 1 of 3 votes"), "stop: 1 of 3 votes"),
         (drain(storage=RESYNCING), "wait: V1 is Warning (In Service)"),
         (drain(refused_at=NOW - minutes(0.5)), "wait: 5987"),
+        (drain(backups=("VM1", "VM2")), "wait: VM1, VM2 on HCI02 are being backed up"),
         (drain(refused_at=NOW - minutes(2)), "act: Suspend-ClusterNode"),
         # The intent of a crashed try is on record, the node is still Up: the order is given again.
-        (drain(paused_by_run=True), "act: Suspend-ClusterNode"),
+        (unseen(), "act: Suspend-ClusterNode"),
+        # Long after it the order is known to be lost: whoever pauses the node then is not this run.
+        (unseen(since=5), "act: note that the order to pause HCI02 was lost"),
+        (unseen(since=5, storage=RESYNCING), "act: note that the order to pause HCI02 was lost"),
+        (unseen(since=4, storage=RESYNCING), "wait: V1 is Warning (In Service)"),
+        # Nobody saw it arrive, and the node is paused: without a drain it was somebody else.
+        (unseen(node=node(PAUSED)), "stop: paused by somebody else"),
+        (unseen(node=node(PAUSED), since=0.5), "wait: its drain is not to be seen yet"),
+        (unseen(node=node(PAUSED, IN_PROGRESS)), "act: note that the order to pause HCI02 arrived"),
+        (unseen(node=DRAINED, roles=(), since=14), "act: note that the order to pause HCI02 arrived"),
+        (unseen(node=DRAINED, roles=(), since=15), "stop: HCI02 was paused by somebody else, or so it seems"),
+        (unseen(node=DRAINED, lock=lock("foreign")), "stop: Another coordinator"),
+        # The pause was seen, and the node is Up again: nobody fights whoever has resumed it, but for this run itself.
+        (drain(paused_by_run=True, ordered_at=NOW - minutes(2)), "stop: HCI02 was resumed by somebody else"),
+        (drain(paused_by_run=True, ordered_at=NOW - minutes(0.5)), "wait: the cluster has just taken the order"),
+        (drain(paused_by_run=True, ordered_at=NOW - minutes(2), resuming=True), "act: Suspend-ClusterNode"),
         (ours(IN_PROGRESS, role()), "wait: 2 of 3 roles"),
         (ours(COMPLETED), "done drained: no role runs on it"),
         (ours(COMPLETED, role()), "wait: VM1 (VirtualMachine, Online)"),

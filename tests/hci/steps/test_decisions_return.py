@@ -23,6 +23,7 @@ from include.hci.steps.verify import Verify, VerifyFacts
 from tests.hci.steps.facts import (
     DOWN,
     DRAINED,
+    ISOLATED,
     JOINING,
     ME,
     NAMES,
@@ -100,6 +101,11 @@ def ordered(answer: NodeAnswer, age: float = 3, **changes: Any) -> RestartFacts:
         ),
         (calm(manual_maintenance=True), "act: Enable-StorageMaintenanceMode"),
         (calm(manual_maintenance=True, in_maintenance=True), "act: Restart-Computer"),
+        # The command may have been broken off by its deadline: the drives go one after the other.
+        (
+            calm(manual_maintenance=True, in_maintenance=True, enters_maintenance=True),
+            "wait: are entering maintenance mode",
+        ),
         (calm(node=node(PAUSED, COMPLETED, QUARANTINED)), "stop: quarantined"),
         (ordered(OLD), "wait: has not gone down yet"),
         (ordered(SILENT), "wait: does not answer yet"),
@@ -207,7 +213,16 @@ def domain(*texts: str) -> FaultDomain:
         (resume(failback="Policy"), "act: -Failback Policy"),
         (resume(paused_by_run=False), "done left-paused: left as found"),
         (resume(paused_by_run=False, node=node()), "done nothing-to-do"),
+        # Nobody saw the order to pause it arrive: without a drain it was somebody else.
+        (resume(node=node(PAUSED), unseen=True, paused_at=NOW - minutes(2)), "done left-paused: seems not by this run"),
+        (resume(unseen=True, paused_at=NOW - minutes(15)), "done left-paused: seems not by this run"),
+        (resume(node=node(PAUSED), unseen=True, paused_at=NOW), "wait: its drain is not to be seen yet"),
+        (resume(unseen=True, paused_at=NOW - minutes(2)), "act: Resume-ClusterNode"),
+        (resume(node=node(), unseen=True, resumed_at=NOW), "done resumed: if a person has paused it, pause it again"),
+        (resume(node=node(), unseen=True), "done resumed: HCI02 is Up"),
         (resume(node=None), "stop: not in the cluster"),
+        # The cluster gives an isolated node some minutes by itself.
+        (resume(node=node(DOWN, status=ISOLATED)), "wait: HCI02 is isolated"),
         (resume(node=node(DOWN)), "wait: HCI02 is Down"),
         (resume(node=node(JOINING)), "wait: HCI02 is Joining"),
         (resume(node=node(DOWN, status=QUARANTINED)), "stop: quarantined"),

@@ -255,6 +255,64 @@ def test_an_action_is_done_even_after_the_deadline():
     assert action.done == 1
 
 
+def test_a_wait_that_is_decided_before_its_deadline_is_not_given_up_by_the_time_that_it_took_to_decide():
+    clock = Clock()
+    step = Script([Wait("something", deadline=NOW + timedelta(seconds=1))])
+
+    def decide(facts: Decision, now: datetime) -> Decision:
+        clock.sleep(timedelta(seconds=2))
+        return facts
+
+    step.decide = decide  # type: ignore[method-assign]
+    decision = StepRunner(step, CLUSTER, RunRecord(MemoryStorage()), clock).tick()
+    assert isinstance(decision, Wait)
+
+
+# --- another process at the same step ------------------------------------------------------------------------------------
+
+
+BOOTED = ev.RestartOrdered(node="HCI02", boot_time_before=NOW)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "acts"),
+    [
+        (BOOTED, False),
+        (ev.Resumed(node="HCI02", step="conclude"), False),
+        (ev.LockReleased(guid="g"), False),
+        (ev.Pausing(node="HCI03"), True),
+        (ev.Decided(step="drain", node="HCI02", decision="wait", why="x"), True),
+    ],
+)
+def test_what_was_decided_on_is_read_again_when_another_process_has_gone_on_meanwhile(meanwhile, acts):
+    storage, push = MemoryStorage(), Push()
+    zombie, other = RunRecord(storage), RunRecord(storage)
+    step = Script([Act(push, "because")])
+    read = step.observe
+
+    def observe(cluster: object) -> Decision:
+        if not step.read:  # it stands still after its look, and another process does its work
+            other.add(meanwhile, NOW)
+        return read(cluster)
+
+    step.observe = observe  # type: ignore[method-assign]
+    late = StepRunner(step, CLUSTER, zombie, Clock())
+    first = late.tick()
+    assert (isinstance(first, Act), push.done) == (acts, int(acts))
+    assert acts or "read again" in str(first)
+    assert isinstance(late.tick(), Act)
+
+
+def test_what_a_process_writes_itself_keeps_it_from_nothing():
+    push = Push()
+    record = RunRecord(MemoryStorage())
+    step = Script([Act(push, "because")])
+    runner = StepRunner(step, CLUSTER, record, Clock())
+    record.add(ev.Pausing(node="HCI02"), NOW)
+    assert isinstance(runner.tick(), Act)
+    assert push.done == 1
+
+
 def test_an_action_without_effect_is_given_up():
     action = Push()
     made = runner(Act(action, "because"))
@@ -347,3 +405,17 @@ def test_a_cancelled_run_does_not_end_a_step_that_is_over_or_half_done():
     end = made.tick()
     assert isinstance(end, Done)
     assert end.outcome == "drained"
+
+
+def test_a_round_that_was_halted_while_it_looked_does_nothing_and_writes_nothing():
+    push, record = Push(), RunRecord(MemoryStorage())
+    halted = runner(Act(push, "it is time"), record=record)
+    look = halted.step.observe
+
+    def observe(cluster: object) -> Decision:
+        halted.halt()
+        return look(cluster)
+
+    halted.step.observe = observe  # type: ignore[method-assign]
+    assert isinstance(halted.tick(), Wait)
+    assert (push.done, record.events()) == (0, ())

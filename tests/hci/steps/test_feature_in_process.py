@@ -134,8 +134,8 @@ def test_a_preview_build_comes_to_nodes_that_have_joined_its_channel_and_restart
     assert isinstance(run.run(), Done)
     assert set(builds(run).values()) == {20349}
     assert [row[0] for row in section(run, "Rolling updates in between").rows] == [
-        "restart_for_preview",
-        "further_updates",
+        "restart for preview",
+        "further updates",
     ]
     assert len(section(run, "Preview channel").rows) == 2
     assert (report(run).outcome, violations(run)) == ("succeeded", [])
@@ -274,7 +274,7 @@ def test_a_yes_is_put_on_record_with_who_gave_it():
     wish = {"functional_level": "ask", "pool_version": "no", "further_updates": False}
     run = make(demo_world(2, "21H2"), wish, answers={"functional_level": ("grace", True)})
     assert isinstance(run.run(), Done)
-    assert any("Grace approved" in sentence for sentence in section(run, "Cluster functional level").sentences)
+    assert any("was approved by grace" in sentence for sentence in section(run, "Cluster functional level").sentences)
     assert "Functional level raised" in report(run).headline
     assert violations(run) == []
 

@@ -355,6 +355,6 @@ def test_the_report_tells_who_wanted_what_and_what_came_of_it() -> None:
     sections = {section.title: section for section in post_sections(run.record.events())}
     level_section, pool_section = sections["Cluster functional level"], sections["Version of the storage pool"]
     assert level_section.rows == (("Cluster functional level", "10.2", "12.1", "raised"),)
-    assert level_section.sentences[0].startswith("Bob approved question ")
+    assert level_section.sentences[0].endswith(" was approved by bob.")
     assert READY.capitalize() in level_section.sentences[1]
     assert pool_section.sentences[1] == "The version of the storage pool stays Windows Server 2019: refused by bob."

@@ -19,7 +19,7 @@ from include.hci.settings import RunOptions
 from include.hci.settings.selection import UpdateSelection
 from include.hci.steps.conclude import Conclude
 from include.hci.steps.context import StepContext
-from include.hci.steps.decisions import Done, Stop
+from include.hci.steps.decisions import Done, Stop, Wait
 from include.hci.steps.engine import StepRunner, run_step
 from include.hci.steps.undo import Standing
 from include.simulator.world.world import World
@@ -178,15 +178,15 @@ def publish(world: World) -> None:
 
 
 def install_by_hand(world: World) -> None:
-    defender = next(each.update_id for each in world.updates.catalogue.values() if each.kb == "KB2267602")
-    world.updates.record(world.nodes[2]).installed[defender] = True
+    framework = next(each.update_id for each in world.updates.catalogue.values() if each.kb == "KB5099204")
+    world.updates.record(world.nodes[2]).installed[framework] = True
 
 
 @pytest.mark.parametrize(
     ("strike", "waited", "options", "said_so"),
     [
-        (publish, 2, {}, f"HCI01 is offered what the plan does not know: {NEW}; HCI02 is offered"),
-        (install_by_hand, 2, {}, "HCI03 is no longer offered KB2267602."),
+        (publish, 2, {}, "HCI01 is offered what the plan does not know: KB5099999; HCI02 is offered"),
+        (install_by_hand, 2, {}, "HCI03 is no longer offered KB5099204."),
         (
             lambda world: None,
             50,
@@ -212,6 +212,18 @@ def test_a_plan_that_waited_for_its_approval_is_held_against_what_the_nodes_are_
     assert said_so in end.problem.title
     assert "What j.doe approved was that plan and nothing else." in end.problem.meaning
     assert [line for line in locks(run) if "CAUNode" in line] == []
+
+
+def test_newer_definitions_of_defender_do_not_make_a_plan_void_that_waited_for_its_approval(simulate):
+    def publish_definitions(world: World) -> None:
+        run.simulation.sleep(timedelta(hours=8))
+        old = next(each for each in world.updates.catalogue.values() if each.kb == "KB2267602")
+        world.updates.catalogue[NEW] = replace(old, update_id=NEW, supersedes=(old.update_id,))
+        del world.updates.catalogue[old.update_id]
+
+    run = between_plan_and_lock(coordinator(simulate), publish_definitions)
+    assert run.prepare() is None
+    assert said(run, "again what is offered: the plan is 480 minutes old")
 
 
 def test_a_fresh_look_at_the_offers_finds_nothing_new_and_leaves_nothing_on_the_nodes(simulate):
@@ -324,11 +336,8 @@ def test_a_run_of_which_nothing_was_noted_at_first_is_not_proven(simulate):
     assert sections(run)[LEFT].sentences == ("Not proven: it was not noted how the nodes were found.",)
 
 
-@pytest.mark.parametrize(("drained", "state"), [(False, "Paused"), (True, "Up")])
-def test_a_node_that_a_person_pauses_after_our_order_was_lost_is_left_alone_where_it_can_be_told(
-    simulate, drained, state
-):
-    run = coordinator(simulate)
+def lose_the_order(run: Coordinator) -> str:
+    """Let the run die between putting its order to pause a node on record and giving it; return the node."""
     run.cancellable = True
 
     def die(node: str, pipeline: Pipeline) -> None:
@@ -340,9 +349,31 @@ def test_a_node_that_a_person_pauses_after_our_order_was_lost_is_left_alone_wher
         run.run()
     run.simulation.before_command = lambda node, pipeline: None
     (name,) = run.record.facts.paused
+    return name
+
+
+def pause(run: Coordinator, name: str, *, drained: bool) -> None:
+    """Do what a person does who pauses ``name``, and let ten minutes pass."""
     person = run.simulation.shell(next(other for other in NAMES if other != name))
     person.run(Command("Suspend-ClusterNode", {"Name": name, **({"Drain": SWITCH} if drained else {})})).require()
     run.simulation.sleep(timedelta(minutes=10))
+
+
+def given(run: Coordinator, name: str) -> list[str]:
+    """Return how the node was paused and resumed since the last time that this was asked."""
+    commands = [pipeline.commands[0] for _, pipeline in run.simulation.commands]
+    run.simulation.commands.clear()
+    wanted = ("Suspend-ClusterNode", "Resume-ClusterNode")
+    return [command.name for command in commands if command.name in wanted and command.parameters.get("Name") == name]
+
+
+@pytest.mark.parametrize(("drained", "state"), [(False, "Paused"), (True, "Up")])
+def test_a_node_that_a_person_pauses_after_our_order_was_lost_is_left_alone_where_it_can_be_told(
+    simulate, drained, state
+):
+    run = coordinator(simulate)
+    name = lose_the_order(run)
+    pause(run, name, drained=drained)
     end = run.conclude()
     assert isinstance(end, Done)
     assert world_nodes(run)[name] == state
@@ -355,3 +386,91 @@ def test_a_node_that_a_person_pauses_after_our_order_was_lost_is_left_alone_wher
         assert [(left.what, left.command) for left in found.left] == [
             (f"{name} is paused", f"Resume-ClusterNode -Name {name} -Failback Immediate")
         ]
+
+
+def test_a_node_that_a_person_pauses_after_our_order_was_lost_is_neither_drained_nor_resumed(simulate):
+    run = coordinator(simulate)
+    name = lose_the_order(run)
+    pause(run, name, drained=False)
+    given(run, name)
+    end = run.step("drain", name)
+    assert isinstance(end, Stop)
+    assert "paused by somebody else" in end.problem.title
+    back = run.step("resume", name)
+    assert isinstance(back, Done)
+    assert back.outcome == "left-paused"
+    run.conclude()
+    assert (world_nodes(run)[name], given(run, name)) == ("Paused", [])
+    assert run.record.last(ev.FoundPaused, name) is not None
+
+
+def test_an_order_that_has_not_arrived_for_long_makes_no_later_pause_ours(simulate):
+    run = coordinator(simulate)
+    name = lose_the_order(run)
+    run.simulation.sleep(timedelta(minutes=10))
+    world = run.simulation.cluster.world
+    for member in world.nodes:
+        world.locks.expire(member, "MSFT_CAURun")
+    world.locks.create(world.nodes[0], "MSFT_CAURun", "22222222-2222-2222-2222-222222222222")
+    assert isinstance(run.step("drain", name), Stop)  # another coordinator holds the cluster
+    assert dict(run.record.facts.paused) == {}
+    pause(run, name, drained=True)
+    given(run, name)
+    back = run.step("resume", name)
+    assert isinstance(back, Done)
+    assert back.outcome == "left-paused"
+    run.conclude()
+    assert (world_nodes(run)[name], given(run, name)) == ("Paused", [])
+
+
+def test_a_person_whose_drain_came_right_before_ours_keeps_the_node(simulate):
+    run = coordinator(simulate)
+    first: list[str] = []
+
+    def be_faster(node: str, pipeline: Pipeline) -> None:
+        if pipeline.commands[0].name == "Suspend-ClusterNode" and not first:
+            first.append(str(pipeline.commands[0].parameters["Name"]))
+            run.simulation.shell(node).run(pipeline).require()
+
+    run.simulation.before_command = be_faster
+    run.run()
+    (name,) = first
+    assert world_nodes(run)[name] == "Paused"
+    assert given(run, name) == ["Suspend-ClusterNode"] * 2
+    assert run.record.last(ev.PauseRefused, name) is not None
+
+
+def test_a_person_who_resumes_a_node_that_is_being_drained_is_not_fought(simulate):
+    run = coordinator(simulate)
+    undone: list[str] = []
+
+    def resume(name: str, node: str | None, decision: object) -> None:
+        if name == "drain" and isinstance(decision, Wait) and "being drained" in str(decision) and not undone:
+            undone.append(str(node))
+            run.simulation.shell(next(other for other in NAMES if other != node)).run(
+                Command("Resume-ClusterNode", {"Name": str(node), "Failback": "Immediate"})
+            ).require()
+
+    run.watch = resume
+    run.run()
+    (name,) = undone
+    assert given(run, name) == ["Suspend-ClusterNode", "Resume-ClusterNode"]
+    (stop,) = said(run, f"drain {name} Stop")
+    assert "resumed by somebody else" in stop
+    assert world_nodes(run)[name] == "Up"
+
+
+def test_a_step_that_goes_on_after_the_end_of_its_run_takes_nothing_into_its_hands_again(simulate):
+    # A database that was restored lets Airflow go on with a run that has ended since.
+    run = coordinator(simulate)
+    assert run.prepare() is None
+    first, second = (node.name for node in run.plan.nodes[:2])  # type: ignore[union-attr]
+    assert run.update(first) is True
+    run.conclude()
+    assert locks(run) == []
+    end = run.step("turn", second)
+    assert isinstance(end, Stop)
+    assert "This run has ended" in end.problem.title
+    assert (locks(run), world_nodes(run)[second]) == ([], "Up")
+    assert isinstance(run.step("take_lock"), Done)
+    assert run.update(second) is True

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from include.hci.cluster.machine import WrongMachine
 from include.hci.cluster.witness import read_from_witness
 from include.hci.powershell.errors import (
     AuthenticationRefused,
@@ -15,14 +16,17 @@ from include.hci.powershell.errors import (
 )
 from include.hci.powershell.records import ErrorRecord
 from include.hci.report import events as ev
+from include.hci.report.facts import OpenRestart
 from include.hci.report.record import RunRecord
 from include.hci.report.storage import MemoryStorage
 from include.hci.report.values import UpdateRef, UpdateResult
-from include.hci.steps.answer import open_orders, read_answer
+from include.hci.steps.actions import RestartNode
+from include.hci.steps.answer import NodeAnswer, open_orders, read_answer
 from include.hci.steps.context import deadline_for, orchestrator_guid
 from include.hci.steps.decisions import Scene
 from include.hci.steps.drain import Drain
 from include.hci.steps.factory import make_step
+from include.hci.steps.failures import is_refused
 from include.hci.steps.readiness import Readiness
 from include.hci.steps.resume import Resume
 from include.hci.steps.resync import Resync
@@ -194,6 +198,22 @@ def test_the_clusters_own_groups_are_not_waited_for_after_the_failback():
     assert (facts.drained_roles, facts.missing_roles) == (("VM1",), ("VM1",))
 
 
+def test_another_machine_that_answers_for_the_node_is_not_restarted():
+    some = cluster(**{ME: "Paused"})
+    own = some.shells[ME].replies["Get-CimInstance"]
+    other = [obj(LastBootUpTime=BOOT.isoformat(), CSName="HCI01")]
+    some.shells[ME].replies["Get-CimInstance"] = lambda pipeline: (
+        other if "Win32_OperatingSystem" in pipeline.describe() else own(pipeline)
+    )
+    with pytest.raises(WrongMachine, match="answers for HCI02 is called HCI01") as caught:
+        make_step("restart", context(), ME).observe(some)
+    assert is_refused(caught.value)
+    # Nor is its boot time any proof of the node's restart.
+    answer = read_answer(some, ME)
+    assert (answer.boot_time, answer.silence) == (None, "the machine that answers for HCI02 is called HCI01")
+    assert changes_sent(some) == []
+
+
 # --- what is known of restarts and installs ------------------------------------------------------------------------------
 
 
@@ -205,6 +225,38 @@ def test_whatever_a_restarting_node_says_is_no_verdict(error):
     seen = cluster()
     seen.shells[ME].replies["Get-Service"] = error
     assert read_answer(seen, ME).silence == error.detail
+
+
+#: Ordered when the node's own clock showed NOW; it had been running for ten hours.
+ORDERED = OpenRestart(NOW, BOOT, NOW)
+
+
+@pytest.mark.parametrize(
+    ("boot", "local", "shown"),
+    [
+        (NOW + minutes(3), NOW + minutes(5), True),
+        # Its clock was set forward by an hour and took the boot time along: it has been running all the time.
+        (BOOT + minutes(60), NOW + minutes(65), False),
+        (BOOT + minutes(60), NOW + minutes(500), False),
+        # Its clock was ahead by an hour until the restart set it right.
+        (NOW - minutes(57), NOW - minutes(55), True),
+        (BOOT + minutes(0.5), NOW + minutes(5), False),
+        # A node that does not say what time it has is believed by its boot time.
+        (BOOT + minutes(60), None, True),
+    ],
+)
+def test_a_clock_that_is_set_shows_no_restart(boot, local, shown):
+    assert NodeAnswer(boot, local_time=local).shows_restart(ORDERED) is shown
+
+
+def test_an_order_on_record_keeps_what_the_clock_of_the_node_showed():
+    seen, record = cluster(), RunRecord(MemoryStorage())
+    seen.shells[ME].replies["Get-CimInstance"] = [obj(LastBootUpTime=BOOT, LocalDateTime=NOW + minutes(7))]
+    answer = read_answer(seen, ME)
+    RestartNode(ME, BOOT, "updates", local_time=answer.local_time).perform(Scene(seen, record, now))
+    (order,) = open_orders(record, ME)
+    assert order == OpenRestart(NOW, BOOT, NOW + minutes(7))
+    assert not answer.shows_restart(order)
 
 
 def test_orders_are_open_until_a_restart_was_seen_or_the_node_resumed():

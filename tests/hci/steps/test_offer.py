@@ -34,4 +34,5 @@ def test_a_feature_update_is_left_out_even_where_the_search_for_it_finds_nothing
     offered, selection = read_offer(agent, options, FirstSeenInMemory(), date(2026, 11, 3))  # type: ignore[arg-type]
     assert offered == (MONTHLY, UPGRADE)
     assert selection.updates == (MONTHLY,)
-    assert f"UpdateID!='{UPGRADE.update_id}'" in selection.criteria
+    assert UPGRADE.update_id not in selection.criteria
+    assert f"UpdateID='{MONTHLY.update_id}'" in selection.criteria

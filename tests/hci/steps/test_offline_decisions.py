@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from include.hci.cluster.cau import LockHolder
+from include.hci.cluster.cluster_power import SHARED_VOLUME
 from include.hci.cluster.lock import LockState
 from include.hci.cluster.machine import Service
 from include.hci.cluster.nodes import ClusterResource
@@ -175,8 +176,8 @@ def test_stopping_the_machines_of_a_node(request_, facts, expected):
 # --- the cluster ---------------------------------------------------------------------------------------------------------
 
 
-def disk(name: str, state: str = "Online") -> ClusterResource:
-    return ClusterResource(name, "Physical Disk", state, "G", "HCI01")
+def disk(name: str, state: str = "Online", kind: str = "Physical Disk") -> ClusterResource:
+    return ClusterResource(name, kind, state, "G", "HCI01")
 
 
 def before(**changes: Any) -> StopClusterFacts:
@@ -201,6 +202,10 @@ def after(silent: dict[str, str] | None = None, **services: Service) -> StopClus
     ("facts", "expected"),
     [
         (before(), "act: Stop-ClusterResource -Name 'D1'"),
+        (
+            before(disks=(disk("V1", kind=SHARED_VOLUME), disk("D2"))),
+            "act: Get-ClusterSharedVolume -Name 'V1' | Stop-ClusterResource",
+        ),
         (before(disks=(disk("D1", "Offline"), disk("D2"))), "act: Stop-ClusterResource -Name 'D2'"),
         (before(disks=(disk("D1", "OfflinePending"), disk("D2"))), "wait: D1 is OfflinePending"),
         (before(disks=(disk("D1", "Offline"), disk("D2", "Failed"))), "act: Stop-Cluster (HCI02, HCI01, HCI03)"),

@@ -40,8 +40,11 @@ def resource(name: str, kind: str, state: str, group: str = "G") -> Any:
     return obj(name, Name=name, ResourceType=kind, State=state, OwnerGroup=group, OwnerNode="HCI01")
 
 
-def cluster(*, services: Any = (), resources: Any = (), nodes: Any = None, pool: str = "Healthy") -> FakeCluster:
+def cluster(
+    *, services: Any = (), resources: Any = (), volumes: Any = (), nodes: Any = None, pool: str = "Healthy"
+) -> FakeCluster:
     replies = {
+        "Get-ClusterSharedVolume": list(volumes),
         "Get-Service": list(services) if isinstance(services, tuple) else services,
         "Get-ClusterResource": list(resources) if isinstance(resources, tuple) else resources,
         "Get-ClusterNode": nodes if nodes is not None else [node_obj(name) for name in NODES],
@@ -99,6 +102,12 @@ SILENT = NodeUnreachable("the cluster service is not running", node="HCI01")
             DISK,
             {"resources": (resource(DISK.subject, "Physical Disk", "Offline"),)},
             "Start-ClusterResource -Name 'Cluster Virtual Disk (V1)'",
+        ),
+        (
+            OfflineDisk(),
+            DISK,
+            {"volumes": (obj(Name=DISK.subject, State="Offline", OwnerNode="HCI01"),)},
+            "Get-ClusterSharedVolume -Name 'Cluster Virtual Disk (V1)' | Start-ClusterResource",
         ),
         (
             OfflineDisk(),

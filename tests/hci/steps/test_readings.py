@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,7 +22,9 @@ from include.hci.powershell.errors import (
     RemotingError,
 )
 from include.hci.powershell.records import ErrorRecord
+from include.hci.settings import RunOptions
 from include.hci.steps.readings import Readings
+from include.hci.steps.readings_cluster import read_whole
 from include.hci.steps.readings_nodes import NodeReadings, read_nodes
 from tests.hci.cluster.fakes import FakeCluster, FakeShell, obj
 from tests.hci.steps.facts import NOW, now
@@ -83,6 +86,31 @@ def test_an_answer_is_an_answer_unless_the_next_may_know_better():
     strict, lenient = Readings(now), Readings(now)
     assert strict.cluster("cau-run", [first, second], read) is None
     assert lenient.cluster("cau-run", [first, second], read, any_error=True) == "HCI02"
+
+
+@pytest.mark.parametrize("error", [BROKEN, DENIED, MISSING])
+def test_what_one_node_alone_cannot_tell_of_the_cluster_another_one_is_asked_for(error):
+    well: dict[str, Any] = {
+        "Get-Cluster": [obj(Name="CL01")],
+        "Get-ClusterQuorum": [obj(QuorumType="Majority")],
+        "Get-VirtualDisk": [obj(FriendlyName="V1", HealthStatus="Healthy", OperationalStatus="OK")],
+    }
+    first = FakeShell({**well, "Get-VirtualDisk": error, "Debug-StorageSubSystem": error}, "HCI01")
+    second = FakeShell(well, "HCI02")
+    readings = Readings(now)
+    whole = read_whole("CL01", (first, second), RunOptions(max_failed_nodes=0), readings)
+    assert [disk.name for disk in whole.storage.disks] == ["V1"]
+    assert readings.unread == []
+
+
+def test_a_provider_that_hangs_is_not_waited_for_on_every_node():
+    first, second = FakeShell({"Get-VirtualDisk": DeadlineExceeded("5 min")}, "HCI01"), FakeShell({}, "HCI02")
+    readings = Readings(now)
+    well = {"Get-Cluster": [obj(Name="CL01")], "Get-ClusterQuorum": [obj(QuorumType="Majority")]}
+    first.replies.update(well)
+    read_whole("CL01", (first, second), RunOptions(max_failed_nodes=0), readings)
+    assert [entry.subject for entry in readings.unread] == ["storage"]
+    assert second.sent == []
 
 
 def test_each_subject_is_timed_over_all_nodes():

@@ -190,6 +190,24 @@ def test_a_node_that_does_not_come_back_ends_the_run_and_is_left_with_the_comman
     assert any(left.command == "Resume-ClusterNode -Name HCI02 -Failback Immediate" for left in report(run).left)
 
 
+def test_a_clock_that_is_set_while_a_node_ignores_the_order_is_no_restart(simulate):
+    simulation = idle(simulate, 8)
+    world = simulation.cluster.world
+    world.inject("no-restart-though-ordered-on-node-2")
+
+    def set_clock(node: str, pipeline: Pipeline) -> None:
+        if node == "HCI02" and "Restart-Computer" in pipeline.describe():
+            world.node(node).clock_skew += timedelta(hours=1)
+
+    simulation.before_command = set_clock
+    run = asked(simulation)
+    run.run()
+    assert run.record.all_of(ev.RestartOrdered, "HCI02")
+    assert not run.record.all_of(ev.Restarted, "HCI02")
+    assert outcomes(run)["HCI02"] == "failed"
+    assert set(world_nodes(run).values()) == {"Up"}
+
+
 def test_a_node_that_ignores_the_order_was_not_restarted(simulate):
     simulation = idle(simulate, 8)
     simulation.cluster.world.inject("no-restart-though-ordered-on-node-2")

@@ -397,7 +397,7 @@ def test_every_action_is_on_record_before_it_is_done(simulate):
             missing.append(text)
         if "Restart-Computer" in text and node not in facts.restarting:
             missing.append(text)
-        if "InstallUpdates" in text and node not in facts.installing:
+        if "Invoke-CimMethod -MethodName 'InstallUpdates'" in text and node not in facts.installing:
             missing.append(text)
         if "New-CimInstance" in text and "MSFT_CAURun" in text and node not in facts.lock_nodes:
             missing.append(text)
@@ -412,7 +412,7 @@ def test_a_node_that_lets_nobody_in_any_more_keeps_no_other_one_out_of_service(s
     run = Coordinator(simulate(demo_world(4), 1))
 
     def shut_out(node: str, pipeline: Pipeline) -> None:
-        if node == "HCI02" and "InstallUpdates" in pipeline.describe():
+        if node == "HCI02" and "Invoke-CimMethod -MethodName 'InstallUpdates'" in pipeline.describe():
             run.simulation.wires["HCI01"].rotated = True
 
     run.simulation.before_command = shut_out

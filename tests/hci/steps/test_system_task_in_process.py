@@ -312,6 +312,17 @@ def test_a_failed_search_is_the_error_that_the_agent_gave(simulate):
     assert leftovers(run) == []
 
 
+def test_a_search_that_had_errors_counts_and_is_said_to_be_incomplete(simulate):
+    run = Coordinator(simulate(demo_world(2)), TASKS)
+    run.simulation.cluster.world.rig.add(Condition("search-with-errors", "HCI01", 1))
+    found, whole = run.step("scan", "HCI01"), run.step("scan", "HCI02")
+    assert isinstance(found, Done)
+    assert isinstance(whole, Done)
+    assert "the search had errors, so updates may be missing" in found.why
+    assert "had errors" not in whole.why
+    assert found.details["updates"]
+
+
 def test_an_install_that_fails_is_told_with_its_hresult(simulate):
     run = Coordinator(simulate(demo_world(2), 0, "install-fails-on-node-1"), TASKS)
     run.run()

@@ -16,7 +16,11 @@ from include.hci.report.plan_text import plan_markdown
 from include.hci.report.storage import MemoryStorage
 from include.hci.settings import RunOptions
 from include.hci.settings.selection import UpdateSelection
+from include.hci.steps.decisions import Act, Decision, Done
 from include.hci.steps.first_seen import FirstSeenInMemory, StoredFirstSeen
+from include.hci.steps.work import DownloadUpdates
+from include.simulator.world.catalogue import FEATURE as FEATURES
+from include.simulator.world.catalogue import UpdateSpec, update_id
 from include.simulator.world.spec import demo_world
 from tests.hci.steps.coordinator import Coordinator
 from tests.hci.steps.judging import outcomes, report, violations
@@ -139,6 +143,21 @@ def test_an_update_is_installed_once_the_cluster_has_been_offered_it_for_long_en
     assert "has to be 7 days old" in why[SECOND]
 
 
+def test_what_a_task_says_of_the_day_of_publication_counts_at_the_first_sight(simulate):
+    world = demo_world(2)
+    days = {CUMULATIVE: "2026-01-05", NET: "2026-01-05"}
+    world = dataclasses.replace(
+        world, updates=tuple(dataclasses.replace(each, published=days.get(each.kb, "")) for each in world.updates)
+    )
+    rules = UpdateSelection(minimum_age_days=7)
+    run = Coordinator(simulate(world), RunOptions(max_failed_nodes=0, updates=rules, node_updater="system_task"))
+    assert run.simulation.now().date() > date(2026, 1, 12)
+    run.run()
+    assert installed(run) == {CUMULATIVE, NET}
+    assert "published on 2026-01-05" in {each.kb: each.why for each in report(run).nodes[0].chosen}[NET]
+    assert violations(run) == []
+
+
 def test_the_first_sight_is_kept_and_never_moves():
     storage, day = MemoryStorage(), date(2026, 11, 3)
     update, other = Update("AAAA-1", "One"), Update("bbbb-2", "Two")
@@ -146,3 +165,69 @@ def test_the_first_sight_is_kept_and_never_moves():
     later = StoredFirstSeen(storage).note((update, other), day + timedelta(days=9))
     assert later == {"aaaa-1": day, "bbbb-2": day + timedelta(days=9)}
     assert storage.list("first-seen+/") == ["first-seen+/aaaa-1.json", "first-seen+/bbbb-2.json"]
+
+
+# --- what nobody has judged, and what wants a person -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("updater", ["cau_provider", "system_task"])
+def test_an_update_that_is_published_between_scan_and_installation_is_left_until_it_was_judged(simulate, updater):
+    run = Coordinator(simulate(demo_world(2)), RunOptions(max_failed_nodes=0, node_updater=updater))
+    updates = run.simulation.cluster.world.updates
+    upgrade = UpdateSpec(update_id("late"), "KB5999999", "Windows Server 2025 (KB5999999)", categories=(FEATURES,))
+    published: list[str] = []
+
+    def watch(name: str, node: str | None, decision: Decision) -> None:
+        if name == "install" and isinstance(decision, Act) and isinstance(decision.action, DownloadUpdates):
+            published.append(str(node))
+            updates.catalogue[upgrade.update_id] = upgrade
+
+    run.watch = watch
+    assert isinstance(run.run(), Done)
+    assert published
+    assert installed(run) == EVERYTHING
+    assert set(outcomes(run).values()) == {"updated"}
+    left = {update.kb: update.why for update in report(run).nodes[0].excluded}
+    assert "feature update" in left["KB5999999"]
+    assert violations(run) == []
+
+
+def test_an_update_whose_licence_terms_nobody_accepted_is_left_out_and_the_rest_is_installed(simulate):
+    world = demo_world(2)
+    asking = UpdateSpec(update_id("licence"), "KB5888888", "Update for a Tool (KB5888888)", needs_input=True)
+    world = dataclasses.replace(world, updates=(asking, *world.updates))
+    run = Coordinator(simulate(world), RunOptions(max_failed_nodes=0, node_updater="system_task"))
+    assert isinstance(run.run(), Done)
+    assert installed(run) == EVERYTHING
+    assert set(outcomes(run).values()) == {"updated"}
+    left = {update.kb: update.why for update in report(run).nodes[0].excluded}
+    assert "licence terms are not accepted" in left["KB5888888"]
+    assert violations(run) == []
+
+
+@pytest.mark.parametrize("updater", ["cau_provider", "system_task"])
+def test_an_update_that_is_published_after_a_node_was_finished_fails_nothing_and_is_named(simulate, updater):
+    run = Coordinator(simulate(demo_world(2)), RunOptions(max_failed_nodes=0, node_updater=updater))
+    updates = run.simulation.cluster.world.updates
+    old = next(each for each in updates.catalogue.values() if each.kb == DEFENDER)
+    newer = dataclasses.replace(
+        old, update_id=update_id("newer"), title=old.title.replace("1.441.", "1.442."), supersedes=(old.update_id,)
+    )
+    first: list[str] = []
+
+    def watch(name: str, node: str | None, decision: Decision) -> None:
+        if name == "turn" and isinstance(decision, Done):
+            first.append(str(node))
+            if len(first) == 2:
+                updates.catalogue[newer.update_id] = newer
+
+    run.watch = watch
+    end = run.run()
+    assert isinstance(end, Done), end
+    assert report(run).outcome == "succeeded"
+    assert set(outcomes(run).values()) == {"updated"}
+    left = {node.name: [update.update_id for update in node.remaining] for node in report(run).nodes}
+    assert left == {first[0]: [newer.update_id], first[1]: []}
+    (why,) = [decision.why for name, _, decision in run.said if name == "verify" and isinstance(decision, Done)]
+    assert f"left to the next run: {first[0]} {DEFENDER}" in why
+    assert violations(run) == []

@@ -191,12 +191,9 @@ PAGE = [
         why="it is asked for the machine that comes down the pipeline, and would ask whether it may",
     ),
     # --- a fast, offline update of all servers; of the services the page says only what is to be set in Services.msc
-    Row(
-        "Stop-ClusterResource",
-        NODE,
-        {"Name": DISK},
-        why="the page takes the virtual disks offline in a user interface; in a cluster they are resources, by name",
-    ),
+    Row("Get-ClusterSharedVolume", NODE, {"Name": [DISK]}, why="Get-ClusterResource does not give shared volumes"),
+    # The page takes the virtual disks offline and online in a user interface; shared volumes come down the pipeline (MSLab).
+    Row("Stop-ClusterResource", NODE),
     Row("Stop-Cluster", NODE, {"Force": True}, why="it would ask, and nobody is there to answer"),
     Row("Set-Service -Name ClusSvc -StartupType Disabled", NODE, {"Name": "ClusSvc", "StartupType": "Disabled"}),
     Row("Set-Service -Name ClusSvc -StartupType Automatic", NODE, {"Name": "ClusSvc", "StartupType": "Automatic"}),
@@ -207,12 +204,7 @@ PAGE = [
         seen="Start-Service",
         why="from a remote session Start-Cluster needs delegated credentials; every server starts its own service instead (MSLab)",
     ),
-    Row(
-        "Start-ClusterResource",
-        NODE,
-        {"Name": DISK},
-        why="the page brings the virtual disks online in a user interface",
-    ),
+    Row("Start-ClusterResource", NODE),
     Row("Get-Volume", NODE),
     Row("Get-VirtualDisk", NODE),
     # --- of CAU, beside the page (windows-powershell-docs, ClusterAwareUpdating)

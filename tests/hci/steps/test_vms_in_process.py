@@ -11,7 +11,7 @@ from include.hci.report.html import render_html
 from include.hci.report.model import RunReport
 from include.simulator.world.groups import GroupState
 from tests.hci.steps.coordinator import Coordinator
-from tests.hci.steps.judging import report
+from tests.hci.steps.judging import report, violations
 
 
 def world_outages(run: Coordinator) -> dict[str, list[tuple[datetime, str]]]:
@@ -144,3 +144,32 @@ def test_the_time_in_which_a_person_held_the_run_is_the_persons(simulate):
     assert adds_up(done)
     assert done.time is not None
     assert 3 * 3600 <= done.time.people_seconds < 3 * 3600 + 60
+
+
+@pytest.mark.parametrize("lasts", [timedelta(minutes=25), timedelta(hours=5)])
+def test_a_node_is_not_paused_while_a_machine_on_it_is_backed_up(simulate, lasts):
+    """The backup begins after the readiness checks, when the node gets its turn."""
+    run = Coordinator(simulate(seed=1))
+    world = run.simulation.cluster.world
+    begun: list[datetime] = []
+
+    def watch(name, node, decision):
+        if begun or name != "turn" or node != "HCI03":
+            return
+        vm = next(group.vm for group in world.groups.on(world.node("HCI03")) if group.vm)
+        begun.append(run.simulation.now())
+        vm.backed_up = True
+        world.after(lasts, lambda: setattr(vm, "backed_up", False))
+
+    run.watch = watch
+    run.run()
+    done = {node.name: node for node in report(run).nodes}
+    paused = [entry.at for entry in run.record.events("HCI03") if isinstance(entry.event, ev.Pausing)]
+    assert violations(run) == []
+    if lasts < timedelta(hours=1):
+        assert done["HCI03"].outcome == "updated"
+        assert paused[0] >= begun[0] + lasts
+    else:
+        assert done["HCI03"].outcome == "failed"
+        assert paused == []
+        assert "was being backed up all the time" in str(done["HCI03"].problem)

@@ -63,17 +63,23 @@ async def test_what_is_refused(command: tuple[str, dict[str, object]], error: st
     assert (await console().refusal("MGMT01", command)).fully_qualified_error_id.startswith(error)
 
 
-@pytest.mark.parametrize(("variants", "first"), [((), "ClusterAvailable"), (("cau-bpa-rules-are-numbered",), "1")])
-async def test_test_cau_setup_writes_every_rule(variants: tuple[str, ...], first: str) -> None:
-    lab = delegated(console(*variants))
+@pytest.mark.parametrize(("role", "count"), [(False, 11), (True, 19)])
+async def test_test_cau_setup_begins_and_ends_every_rule(role: bool, count: int) -> None:
+    lab = delegated(console())
+    if role:
+        lab.world.cau.roles.add({}, {}, owner=lab.nodes[0])
     started = lab.clock.now()
-    rules = (await lab.run("MGMT01", cmd("Test-CauSetup", ClusterName="HCI-CL01"))).values
-    assert len(rules) == 19
-    assert rules[0].get("RuleId") == first  # type: ignore[attr-defined]
+    *rules, end = (await lab.run("MGMT01", cmd("Test-CauSetup", ClusterName="HCI-CL01"))).values
+    assert str(end).startswith("Test-CauSetup completed successfully.")
+    told = [(each.get("RuleId"), str(each.get("State")) == "Started") for each in rules]  # type: ignore[attr-defined]
+    assert told == [(number, begun) for number in range(1, count + 1) for begun in (True, False)]
     assert rules[-1].get("PercentComplete") == 100  # type: ignore[attr-defined]
-    shutdown = next(each for each in rules if "remote shutdown" in each.get("Title"))  # type: ignore[attr-defined]
-    assert (shutdown.get("State"), len(shutdown.get("FailedMachines"))) == ("Failed", 4)  # type: ignore[attr-defined]
-    assert (lab.clock.now() - started).total_seconds() > 120, "it takes minutes"
+    shutdown = rules[17]
+    assert "remote shutdown" in shutdown.get("Title")  # type: ignore[attr-defined]
+    assert (str(shutdown.get("State")), str(shutdown.get("Severity"))) == ("Failed", "Error")  # type: ignore[attr-defined]
+    assert len(shutdown.get("FailedMachines")) == 4  # type: ignore[attr-defined]
+    assert {str(each.get("Severity")) for each in rules[:2]} == {"Info"}  # type: ignore[attr-defined]
+    assert (lab.clock.now() - started).total_seconds() > 80, "it takes minutes"
 
 
 @pytest.mark.parametrize(("os", "files"), [("22H2", 0), ("23H2", 2)])

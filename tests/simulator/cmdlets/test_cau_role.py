@@ -34,7 +34,7 @@ async def test_what_was_added_is_read_back() -> None:
     found = await pairs(lab)
     assert (found["ResourceGroupName"], str(found["Status"])) == ("Updates", "Online")
     assert (found["StartDate"], str(found["DaysOfWeek"]), found["WeeksOfMonth"]) == (SUNDAY["StartDate"], "Sunday", [2])
-    assert (found["MaxFailedNodes"], found["EnableFirewallRules"]) == (1, True)
+    assert (found["MaxFailedNodes"], found["EnableFirewallRules"]) == (1, "On")
 
 
 @pytest.mark.parametrize(("variants", "listed"), [((), False), (("cau-role-lists-every-option",), True)])
@@ -90,7 +90,7 @@ async def test_every_other_week() -> None:
     lab = console()
     await add(lab, DaysOfWeek="Sunday", IntervalWeeks=2)
     found = await pairs(lab)
-    assert found["IntervalWeeks"] == 2
+    assert found["WeeksInterval"] == 2
     assert "WeeksOfMonth" not in found
 
 

@@ -200,9 +200,13 @@ async def test_get_cau_run_shows_what_every_node_does() -> None:
     lab = ready()
     run = begin(lab)
     await lab.wait(timedelta(minutes=1))
-    state, *nodes = (await lab.run("HCI02", cmd("Get-CauRun", ShowClusterNodeState=None))).values
+    state, shown = (await lab.run("HCI02", cmd("Get-CauRun"))).values
     assert str(state) == "RunInProgress"
-    assert {each.get("Status") for each in nodes} == {"Staging"}  # type: ignore[attr-defined]
+    nodes = shown.get("NodeStatusNotifications")  # type: ignore[attr-defined]
+    assert {each.get("Status") for each in nodes} == {"Staging"}
+    _, *locks = (await lab.run("HCI02", cmd("Get-CauRun", ShowClusterNodeState=None))).values
+    assert [each.get("NodeName") for each in locks] == [node.name for node in lab.nodes]  # type: ignore[attr-defined]
+    assert not any(each.get("Status") for each in locks), "these are about the locks"  # type: ignore[attr-defined]
     await lab.wait_for(lambda: bool(run.results["HCI01"].status is not None), LONG)
     _, shown = (await lab.run("HCI02", cmd("Get-CauRun"))).values
     assert (shown.get("RunId"), shown.get("CurrentOrchestrator")) == (run.id, "MGMT01")  # type: ignore[attr-defined]

@@ -133,17 +133,18 @@ async def test_signatures_by_version(os: str) -> None:
     assert all("Feature update" in title for title in titles)
 
 
-async def test_expanded_methods_keep_the_names_of_their_parameters() -> None:
+async def test_parameters_have_their_names_only_where_they_are_expanded_themselves() -> None:
     lab = Console(os="23H2")
-    methods = (
-        await lab.run(
-            "HCI01",
-            cmd("Get-CimClass", Namespace=CAU, ClassName="MSFT_CAUNode"),
-            cmd("Select-Object", ExpandProperty="CimClassMethods"),
-        )
-    ).values
+    expanded = (
+        cmd("Get-CimClass", Namespace=CAU, ClassName="MSFT_CAUNode"),
+        cmd("Select-Object", ExpandProperty="CimClassMethods"),
+    )
+    methods = (await lab.run("HCI01", *expanded)).values
     scan = next(method for method in methods if method.get("Name") == "ScanUpdates")
-    assert [each.to_string for each in scan.get("Parameters")] == [
+    assert not any("FeatureUpdatesOnly" in each.to_string for each in scan.get("Parameters"))
+    only = cmd("Where-Object", Property="Name", EQ=None, Value="ScanUpdates")
+    parameters = await lab.run("HCI01", *expanded, only, cmd("Select-Object", ExpandProperty="Parameters"))
+    assert [each.get("Name") for each in parameters.values] == [
         "QueryString",
         "IncludeRecommendedUpdates",
         "FeatureUpdatesOnly",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from include.simulator.objects import SimEnum, SimObject, UInt32
-from include.simulator.world.spec import CauRoleSpec, demo_world
+from include.simulator.world.spec import CauRoleSpec, DiskSpec, demo_world
 from tests.simulator.world.console import Console
 from tests.simulator.world.driver import cmd
 
@@ -91,7 +91,9 @@ async def test_groups_reach_the_client_with_their_owner_s_name() -> None:
 
 
 async def test_resources_of_all_kinds() -> None:
-    lab = Console(replace(demo_world(2), cau_role=CauRoleSpec()))
+    spec = demo_world(2)
+    history = DiskSpec("ClusterPerformanceHistory", 21, 2, shared=False)
+    lab = Console(replace(spec, cau_role=CauRoleSpec(), disks=(*spec.disks, history)))
     found = (await lab.run("HCI01", cmd("Get-ClusterResource"))).values
     kinds = {item.get("ResourceType") for item in found if isinstance(item, SimObject)}
     assert kinds == {
@@ -106,8 +108,19 @@ async def test_resources_of_all_kinds() -> None:
         "Physical Disk",
         "Storage Pool",
     }
-    disk = await lab.one("HCI01", cmd("Get-ClusterResource", Name="Cluster Virtual Disk (Volume01)"))
-    assert str(disk.properties["State"]) == "Online"
+    disks = [str(item.to_string) for item in found if item.get("ResourceType") == "Physical Disk"]
+    assert disks == ["Cluster Virtual Disk (ClusterPerformanceHistory)"]
+
+
+async def test_a_shared_volume_is_no_resource_to_be_got() -> None:
+    lab = Console()
+    name = "Cluster Virtual Disk (Volume01)"
+    assert (await lab.run("HCI01", cmd("Get-ClusterResource", Name=name))).errors
+    volume = await lab.one("HCI01", cmd("Get-ClusterSharedVolume", Name=name))
+    assert str(volume.properties["State"]) == "Online"
+    await lab.run("HCI01", cmd("Get-ClusterSharedVolume", Name=name), cmd("Stop-ClusterResource"))
+    volume = await lab.one("HCI01", cmd("Get-ClusterSharedVolume", Name=name))
+    assert str(volume.properties["State"]) == "Offline"
 
 
 async def test_quorum_and_shared_volumes() -> None:

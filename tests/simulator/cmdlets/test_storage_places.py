@@ -69,6 +69,16 @@ async def test_drives_by_their_place() -> None:
     assert len((await Console().run("HCI01", command)).values) == 4
 
 
+@pytest.mark.parametrize(("kind", "count"), [("PhysicalDisk", 4), ("StorageEnclosure", 1), ("StorageScaleUnit", 0)])
+async def test_what_one_server_holds(kind: str, count: int) -> None:
+    server = (
+        cmd("Get-StorageFaultDomain", Type="StorageScaleUnit"),
+        cmd("Where-Object", Property="FriendlyName", EQ=None, Value="HCI02"),
+    )
+    found = (await Console().run("HCI01", *server, cmd("Get-StorageFaultDomain", Type=kind))).values
+    assert len(found) == count
+
+
 @pytest.mark.parametrize("os", ["20H2", "WS2019"])
 async def test_the_shorter_documented_way_into_maintenance_mode(os: str) -> None:
     lab = Console(os=os)

@@ -95,11 +95,18 @@ def test_a_rule_and_what_breaks_it(number: int) -> None:
     assert {finding.rule.number: finding.failed for finding in judge(lab.world) if finding.failed} == {number: failed}
 
 
-def test_without_the_cluster_no_other_rule_runs() -> None:
+def test_a_node_that_is_down_breaks_the_rule_about_its_service() -> None:
     lab = ready()
     lab.world.power.crash(lab.nodes[1], stay_down=True)
+    assert {finding.rule.number: finding.failed for finding in judge(lab.world) if finding.failed} == {6: NODE}
+
+
+def test_without_the_cluster_no_other_rule_runs() -> None:
+    lab = ready()
+    for node in lab.nodes:
+        lab.world.power.crash(node, stay_down=True)
     findings = judge(lab.world)
-    assert findings[0].failed == ("HCI02",)
+    assert findings[0].failed == ("MGMT01",)
     assert not any(finding.ran for finding in findings[1:])
 
 

@@ -10,6 +10,7 @@ from include.hci.cluster.files import new_folder, path_exists, read_text, remove
 from include.hci.cluster.lock import LockHeld
 from include.hci.cluster.scheduled_tasks import (
     NEVER_RAN,
+    QUEUED,
     RUNNING,
     get_last_result,
     get_task,
@@ -32,6 +33,13 @@ from include.hci.cluster.system_task.protocol import (
 from include.hci.powershell.errors import CommandFailed
 from include.hci.powershell.records import ErrorRecord
 from include.hci.powershell.shell import Shell
+
+_TAKEN = "another run installs through a task on this node, or one that died has left its files behind"
+#: Nothing takes such a folder away by itself, unlike a lock of CAU's.
+_FREE = (
+    "Wait for that run, or let make_safe clean up after it where it has died. Where Get-ScheduledTask -TaskName HciUpdate-* shows"
+    f" no task on the node, nobody works with the folder: Remove-Item -LiteralPath {FOLDER} -Recurse -Force."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ def begin(shell: Shell, job: Job) -> None:
     Raises LockHeld where the folder belongs to another run's job, and what the shell raises.
     """
     if path_exists(shell, FOLDER):
-        raise LockHeld(f"{FOLDER} is there: {_owner(shell)}", node=job.node)
+        raise LockHeld(f"{FOLDER} is there: {_owner(shell)}", node=job.node, meaning=_TAKEN, next_action=_FREE)
     new_folder(shell, FOLDER)
     write_text(shell, ARGUMENTS, job.arguments.model_dump_json())
     register_task(shell, job.task_name, DEFINITION.read_text(encoding="ascii"))
@@ -136,7 +144,7 @@ def look(shell: Shell, job: Job) -> JobState:
     if task is None:
         return Broken(job, f"the task {job.task_name} is gone")
     code = get_last_result(shell, job.task_name)
-    never_ran = answer is None and code in (NEVER_RAN, RUNNING)
+    never_ran = answer is None and code in (NEVER_RAN, RUNNING, QUEUED)
     return Broken(job, f"the task has not finished: {say_result(code)}", never_ran)
 
 

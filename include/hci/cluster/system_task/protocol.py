@@ -7,11 +7,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from include.hci.cluster.updates import Asks
+
 FOLDER = r"C:\Windows\HciUpdate"
 ARGUMENTS = rf"{FOLDER}\arguments.json"
 
 Mode = Literal["scan", "download", "install"]
-Search = Annotated[str, Field(min_length=1, max_length=30_000)]
+Search = Annotated[str, Field(min_length=1, max_length=120_000)]
 Code = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Count = Annotated[int, Field(ge=0)]
 #: An answer holds a few hundred bytes per update; what is longer than this is none.
@@ -48,11 +50,17 @@ class Arguments(_Message):
 
 
 class Found(_Message):
-    """One update as the agent describes it."""
+    """One update as the agent describes it.
+
+    ``asks``: what it wants from a person before or while it is installed. ``published``: the day on which the server that deploys
+    it has last published it, in UTC; empty where the agent tells none.
+    """
 
     update_id: Annotated[str, Field(min_length=1, max_length=100)]
     title: str
     description: str
+    asks: Asks = ""
+    published: Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = ""
 
 
 class Outcome(Found):
@@ -81,7 +89,8 @@ class Answer(_Message):
     """How far a job is, and what came of it: ``done`` of ``total`` searches or updates, the one it is at in ``doing``.
 
     ``heartbeat`` is when the worker last wrote, by the node's clock. While one update is being installed it writes nothing, so
-    whether it is alive is for the task's own state to tell.
+    whether it is alive is for the task's own state to tell. ``incomplete``: a search succeeded with errors, so that updates may
+    be missing in what it found.
     """
 
     format: Literal[1]
@@ -97,6 +106,7 @@ class Answer(_Message):
     searches: Annotated[tuple[Searched, ...], Field(strict=False)]
     results: Annotated[tuple[Outcome, ...], Field(strict=False)]
     error: Failure | None
+    incomplete: bool = False
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

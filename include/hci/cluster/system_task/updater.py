@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 from include.hci.cluster.files import path_exists
 from include.hci.cluster.machine import get_services
@@ -19,24 +19,29 @@ from include.hci.powershell.shell import Shell
 _POWERSHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
 #: Finds nothing: asks for nothing but whether a restart is pending.
 _NOTHING = "UpdateID='00000000-0000-0000-0000-000000000000'"
+#: No update is older than the agent itself.
+_FIRST_YEAR = 2000
 
 
 @dataclass(slots=True)
 class Memory:
-    """What finished scans have answered, until somebody has made use of it."""
+    """What finished scans have answered, until somebody has made use of it; ``incomplete``: one says that it had errors."""
 
     searches: dict[str, tuple[Update, ...]] = field(default_factory=dict)
     restart_pending: bool | None = None
+    incomplete: bool = False
 
     def take(self, answer: Answer) -> None:
         """Remember a scan's answer."""
         self.searches.update({item.criteria: tuple(map(update_of, item.updates)) for item in answer.searches})
         self.restart_pending = answer.restart_pending
+        self.incomplete = self.incomplete or answer.incomplete
 
     def clear(self) -> None:
         """Forget everything."""
         self.searches.clear()
         self.restart_pending = None
+        self.incomplete = False
 
 
 class SystemTaskUpdater:
@@ -107,7 +112,14 @@ class SystemTaskUpdater:
 
 def update_of(item: Found) -> Update:
     """Return one update of an answer."""
-    return Update(item.update_id, item.title, item.description)
+    try:
+        published = date.fromisoformat(item.published) if item.published else None
+    except ValueError:
+        published = None
+    # An empty date of COM's is the 30th of December 1899.
+    if published is not None and published.year < _FIRST_YEAR:
+        published = None
+    return Update(item.update_id, item.title, item.description, item.asks, published)
 
 
 def result_of(item: Outcome) -> UpdateResult:

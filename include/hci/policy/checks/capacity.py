@@ -23,7 +23,8 @@ def check_memory(facts: ReadinessFacts) -> CheckResult:
     """Return whether each node's virtual machines fit into the free memory of the others.
 
     Certain problems (too little memory in all, or a machine larger than any gap) refuse. That no arrangement was found for
-    machines that would fit by their sum is a warning: the cluster may find one.
+    machines that would fit by their sum is a warning: the cluster may find one. With dynamic memory nothing is certain: hosts
+    take memory back from machines that do not need it.
     """
     up = [node.name for node in facts.nodes if node.is_up]
     machines, memory = facts.virtual_machines, facts.memory
@@ -40,7 +41,10 @@ def check_memory(facts: ReadinessFacts) -> CheckResult:
             certain.append(problem)
         elif left := unplaced(moving, others):
             likely.append(f"no arrangement was found that has room for {', '.join(left)} of {node}")
-    severity = Severity.WARNING if likely and not certain else None
+    dynamic = any(vm.is_dynamic and vm.uses_memory for vm in machines)
+    if dynamic and certain:
+        certain.append("dynamic memory may make room for them")
+    severity = Severity.WARNING if dynamic or (likely and not certain) else None
     return judge(_MEMORY, facts, certain + likely, f"the memory of {len(up)} nodes suffices", severity)
 
 

@@ -54,7 +54,7 @@ _ROLLOUT = Row(
     "firmware-rollout",
     "The Health Service does not roll drive firmware out during the run",
     Severity.WARNING,
-    "Stop it for the time of the run: Set-StorageHealthSetting -Name"
+    "Stop it for the time of the run: Get-StorageSubSystem Cluster* | Set-StorageHealthSetting -Name"
     " System.Storage.PhysicalDisk.AutoFirmwareUpdate.RollOut.Enabled -Value false.",
     ("rollout",),
 )

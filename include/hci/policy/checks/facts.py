@@ -124,7 +124,8 @@ class ReadinessFacts:
 class ReadinessRules:
     """What a run demands: its own lock id, and CAU's options of these names. ``uses_cau``: the run is left to CAU.
 
-    ``schedule`` is the cluster's in the fleet file, whoever begins its runs; None: it is updated by hand only.
+    ``schedule`` is the cluster's in the fleet file, whoever begins its runs; None: it is updated by hand only. ``local_vms`` are
+    virtual machines that may go down with their node.
     """
 
     guid: UUID
@@ -132,3 +133,4 @@ class ReadinessRules:
     require_all_nodes_online: bool = False
     uses_cau: bool = False
     schedule: Schedule | None = None
+    local_vms: tuple[str, ...] = ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from include.hci.cluster.values import GroupState
+from include.hci.cluster.virtual_machines import VirtualMachine
 from include.hci.policy.checks.facts import ReadinessFacts
 from include.hci.policy.checks.judging import Row, judge
 from include.hci.policy.checks.result import CheckResult, Severity
@@ -35,7 +36,14 @@ _UNCLUSTERED = Row(
     "Every running virtual machine is a role of the cluster",
     Severity.CRITICAL,
     "Make it a role (Add-ClusterVirtualMachineRole), or shut it down: the cluster does not move it, so the restart of its node"
-    " would end it.",
+    " would end it. One that may go down with its node is named under local_vms in the profile.",
+    ("virtual-machines",),
+)
+_LOCAL = Row(
+    "local-vms",
+    "No virtual machine goes down with its node",
+    Severity.INFORMATION,
+    "Nothing, as local_vms allows it: its host saves it or shuts it down (AutomaticStopAction) and starts it after the restart.",
     ("virtual-machines",),
 )
 _MEDIA = Row(
@@ -54,13 +62,15 @@ _BACKUP = Row(
 )
 
 
-def check_roles(facts: ReadinessFacts) -> tuple[CheckResult, ...]:
-    """Return the checks of roles and virtual machines."""
+def check_roles(facts: ReadinessFacts, local_vms: Collection[str] = ()) -> tuple[CheckResult, ...]:
+    """Return the checks of roles and virtual machines; ``local_vms`` may go down with their node, though no roles."""
+    local = {name.casefold() for name in local_vms}
     return (
         judge(_FAILED, facts, _in_state(facts, GroupState.FAILED), "no role has failed"),
         judge(_PENDING, facts, _in_state(facts, GroupState.PENDING), "no role is pending"),
         _locked(facts),
-        _unclustered(facts),
+        _unclustered(facts, local),
+        *((_local(facts, local),) if local else ()),
         _local_media(facts),
         _backup(facts),
     )
@@ -75,22 +85,38 @@ def _locked(facts: ReadinessFacts) -> CheckResult:
     return judge(_LOCKED, facts, problems, "no role is locked")
 
 
-def _unclustered(facts: ReadinessFacts) -> CheckResult:
+def _unclustered(facts: ReadinessFacts, local: Collection[str]) -> CheckResult:
     problems = None
     if facts.virtual_machines is not None:
         problems = [
             f"{machine.name} is {machine.state} on {machine.node} and no role of the cluster"
-            for machine in facts.virtual_machines
-            if machine.uses_memory and not machine.clustered
+            for machine in _own(facts)
+            if machine.name.casefold() not in local
         ]
-    return judge(_UNCLUSTERED, facts, problems, "every running virtual machine is clustered")
+    fine = "every running virtual machine is clustered, or may go down with its node"
+    return judge(_UNCLUSTERED, facts, problems, fine if local else "every running virtual machine is clustered")
+
+
+def _local(facts: ReadinessFacts, local: Collection[str]) -> CheckResult:
+    problems = None
+    if facts.virtual_machines is not None:
+        problems = [
+            f"{machine.name} goes down with {machine.node}"
+            for machine in _own(facts)
+            if machine.name.casefold() in local
+        ]
+    return judge(_LOCAL, facts, problems, "none does")
+
+
+def _own(facts: ReadinessFacts) -> list[VirtualMachine]:
+    return [machine for machine in facts.virtual_machines or () if machine.uses_memory and not machine.clustered]
 
 
 def _local_media(facts: ReadinessFacts) -> CheckResult:
     if facts.media is None:
         return judge(_MEDIA, facts, None, "")
-    # A machine that is off is moved by its configuration alone: its media do not matter.
-    running = {machine.name for machine in facts.virtual_machines or () if machine.uses_memory}
+    # A machine that is off is moved by its configuration alone, and one that is no role is not moved: their media do not matter.
+    running = {machine.name for machine in facts.virtual_machines or () if machine.uses_memory and machine.clustered}
     problems = [
         f"{drive.vm} holds {drive.path or 'the drive of its node'} ({drive.kind})"
         for drive in facts.media

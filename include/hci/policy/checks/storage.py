@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from include.hci.cluster.storage import VirtualDisk
 from include.hci.cluster.values import squeeze
 from include.hci.policy.checks.facts import ReadinessFacts
@@ -19,6 +22,11 @@ _WHOLE = Row(
     Severity.CRITICAL,
     "Wait until the jobs are over (Get-StorageJob) and every virtual disk is Healthy (Get-VirtualDisk); repair what is not.",
     ("storage",),
+)
+#: No job would ever end it: what these runs go by is the storage that they see.
+_NO_SPACES = replace(
+    _WHOLE,
+    remediation="Leave this cluster to other tools: these runs are for clusters with Storage Spaces Direct.",
 )
 _POOLS = Row(
     "pools",
@@ -38,15 +46,15 @@ _FAULTS = Row(
     "health-faults",
     "The Health Service reports no fault",
     Severity.WARNING,
-    "Look at Debug-StorageSubSystem before the run.",
+    "Look at them before the run: Get-StorageSubSystem Cluster* | Debug-StorageSubSystem.",
     ("health",),
 )
 _ACCESS = Row(
     "volume-access",
-    "No shared volume is reached by a detour",
+    "Every shared volume is reached, and none by a detour",
     Severity.WARNING,
-    "Wait for the backup that redirects the volume, or end the redirection (Resume-ClusterResource); see"
-    " Get-ClusterSharedVolumeState.",
+    "Wait for the backup that redirects the volume, or end the redirection (Resume-ClusterResource); bring a volume online that"
+    " is not reached at all (Get-ClusterSharedVolume | Start-ClusterResource). See Get-ClusterSharedVolumeState.",
     ("volumes",),
 )
 _SPACE = Row(
@@ -61,17 +69,24 @@ _SPACE = Row(
 def check_storage(facts: ReadinessFacts) -> tuple[CheckResult, ...]:
     """Return the checks of the storage and of the room on the system volumes."""
     storage = facts.storage
-    whole = f"{len(storage.disks)} virtual disks are Healthy and OK, no job runs, no server is in maintenance mode"
     pools = [f"{pool.name} is {pool.health}" for pool in storage.pools if pool.health != "Healthy"]
     worst = Severity.CRITICAL if any(pool.health == "Unhealthy" for pool in storage.pools) else None
     return (
-        judge(_WHOLE, facts, storage_reasons(storage), whole),
+        _whole(facts),
         judge(_POOLS, facts, pools, f"{len(storage.pools)} pools are Healthy", worst),
         judge(_COPIES, facts, map(_lone, filter(has_single_copy, storage.disks)), "every volume has several copies"),
         judge(_FAULTS, facts, facts.health_faults, "no fault"),
         _volume_access(facts),
         _free_space(facts),
     )
+
+
+def _whole(facts: ReadinessFacts) -> CheckResult:
+    storage = facts.storage
+    if facts.cluster.s2d_enabled is False and not storage.disks:
+        return judge(_NO_SPACES, facts, ["the cluster does not use Storage Spaces Direct (S2DEnabled is 0)"], "")
+    fine = f"{len(storage.disks)} virtual disks are Healthy and OK, no job runs, no server is in maintenance mode"
+    return judge(_WHOLE, facts, storage_reasons(storage), fine)
 
 
 def has_single_copy(disk: VirtualDisk) -> bool:
@@ -87,12 +102,21 @@ def _lone(disk: VirtualDisk) -> str:
 def _volume_access(facts: ReadinessFacts) -> CheckResult:
     problems = None
     if facts.volume_access is not None:
+        # A node that is out reaches no volume, which is told of it elsewhere.
+        out = {node.name.lower() for node in facts.nodes if not node.is_up}
+        found: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+        for access in facts.volume_access:
+            if access.is_redirected or (access.is_interrupted and access.node.lower() not in out):
+                found.setdefault((access.volume, access.state, access.why), []).append(access.node)
         problems = [
-            f"{access.volume} is {access.state} on {access.node} ({', '.join(access.why)})"
-            for access in facts.volume_access
-            if access.is_redirected
+            f"{volume} is {state} on {', '.join(nodes)}{_in_brackets(why)}"
+            for (volume, state, why), nodes in found.items()
         ]
     return judge(_ACCESS, facts, problems, "every shared volume is reached as its file system has it")
+
+
+def _in_brackets(words: Sequence[str]) -> str:
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _free_space(facts: ReadinessFacts) -> CheckResult:

@@ -105,6 +105,33 @@ CAU_RULES: tuple[CauRule, ...] = (
     CauRule("cau-warn-after", ("warnafter", "stopafter"), None, WARNING, "Make WarnAfter shorter than StopAfter."),
 )
 
+#: The same rules by the numbers under which Test-CauSetup reports them in every language (the script of CAU's best practices
+#: analyser, ClusterAwareUpdating.ps1).
+_NUMBERED = (
+    "cau-available",
+    "cau-wmi",
+    "cau-remoting",
+    "cau-version",
+    "cau-framework",
+    "cau-service",
+    "cau-automatic",
+    "cau-source",
+    "cau-firewall",
+    "cau-proxy",
+    "cau-role-installed",
+    "cau-role-enabled",
+    "cau-plugin",
+    "cau-plugins-same",
+    "cau-options",
+    "cau-owners",
+    "cau-scripts",
+    "cau-scripts-same",
+    "cau-warn-after",
+)
+_BY_NUMBER = {
+    str(number): next(rule for rule in CAU_RULES if rule.id == name) for number, name in enumerate(_NUMBERED, start=1)
+}
+
 _SETUP = Row("cau-setup", "CAU's best practices are kept", WARNING, "Run Test-CauSetup by hand.", ("cau-setup",))
 _VALIDATION = Row(
     "validation",
@@ -121,18 +148,23 @@ def check_vendor_tests(facts: ReadinessFacts, uses_cau: bool = False) -> tuple[C
 
 
 def rule_of(finding: CauFinding) -> CauRule | None:
-    """Return the rule that ``finding`` is about, by the words of its title; None for one that is not known.
+    """Return the rule that ``finding`` is about, by the words of its title, else by its number; None for one that is not known.
 
-    The identifiers of the rules are not documented, and titles are those of the server's language.
+    Titles are those of the server's language, and numbers those of the versions that are known.
     """
     title = finding.title.lower()
-    return next((rule for rule in CAU_RULES if all(word in title for word in rule.words)), None)
+    named = next((rule for rule in CAU_RULES if all(word in title for word in rule.words)), None)
+    return named or _BY_NUMBER.get(finding.rule)
 
 
 def _cau_setup(facts: ReadinessFacts, uses_cau: bool) -> tuple[CheckResult, ...]:
     findings = facts.cau_setup
+    if findings is None:
+        return (judge(_SETUP, facts, None, ""),)
     if not findings:
-        return (judge(_SETUP, facts, None if findings is None else [], "Test-CauSetup reports nothing"),)
+        # It reports its first rule whatever it finds.
+        said = "Test-CauSetup ended without an error and named no rule, so nothing is known"
+        return (CheckResult(_SETUP.id, _SETUP.title, WARNING, Status.UNKNOWN, said, _SETUP.remediation),)
     return tuple(_row(finding, facts, uses_cau) for finding in findings)
 
 
@@ -149,7 +181,10 @@ def _row(finding: CauFinding, facts: ReadinessFacts, uses_cau: bool) -> CheckRes
             return CheckResult(rule.id, title, INFORMATION, Status.NOT_APPLICABLE, said)
         row = Row(rule.id, title, severity, rule.remediation)
     where = f"on {', '.join(finding.machines)}" if finding.machines else f"state {finding.state}"
-    return judge(row, facts, [f"broken {where}"] if finding.is_failed else [], "kept")
+    problems = [f"broken {where}"] if finding.is_failed else []
+    if finding.is_open:
+        problems.append("it was begun, and its result was not told")
+    return judge(row, facts, problems, "kept")
 
 
 def _validation(facts: ReadinessFacts) -> CheckResult:

@@ -48,8 +48,11 @@ def test_a_job_is_begun_with_fixed_text_and_its_values_as_data():
 
 def test_a_folder_that_is_there_belongs_to_somebody_and_nothing_is_begun():
     shell = node(text=JOB.arguments.model_dump_json(), **{"Test-Path": [True]})
-    with pytest.raises(LockHeld, match=f"belongs to the job {JOB.guid} of the run {RUN}"):
+    with pytest.raises(LockHeld, match=f"belongs to the job {JOB.guid} of the run {RUN}") as caught:
         begin(shell, JOB)
+    # Unlike a lock of CAU's it never goes away by itself.
+    assert "disappears" not in str(caught.value)
+    assert r"Remove-Item -LiteralPath C:\Windows\HciUpdate" in caught.value.next_action
     assert not any(pipeline.is_change for pipeline in shell.sent)
 
 
@@ -83,6 +86,8 @@ def test_how_a_job_stands_is_told_by_its_task_and_its_answer(state, text, kind):
         ("Ready", 0x41306, "ended from outside (0x00041306)"),
         ("Ready", 0x41303, "never started"),
         ("Ready", 0x41301, "it is running"),
+        ("Ready", 0x41325, "it waits to be run"),
+        ("Ready", 29, "it could not write its answer file (29)"),
         ("Ready", 87, "refused its arguments (87)"),
         ("Ready", 1, "it ended with 1"),
         (None, 0, "is gone"),
@@ -92,7 +97,7 @@ def test_a_job_that_broke_off_says_how(state, code, said):
     found = look(node(state, **{"Get-ScheduledTaskInfo": [obj(LastTaskResult=code)]}), JOB)
     assert isinstance(found, Broken)
     assert said in found.why
-    assert found.never_ran is (code in (0x41303, 0x41301))
+    assert found.never_ran is (code in (0x41303, 0x41301, 0x41325))
 
 
 def test_task_and_folder_are_removed_and_seen_to_be_gone():
@@ -113,6 +118,14 @@ def test_a_folder_that_is_another_jobs_by_now_stays(other):
     shell = node(None, other, **{"Test-Path": [True]})
     tidy(shell, JOB)
     assert not any(pipeline.is_change for pipeline in shell.sent)
+
+
+def test_a_file_that_is_held_for_a_moment_when_it_is_removed_is_tried_again():
+    held = CommandFailed([ErrorRecord("in use", "RemoveFileSystemItemIOError", hresult=0x80070020)])
+    shell = node(None, JOB.arguments.model_dump_json(), **{"Test-Path": [True], "Remove-Item": held})
+    with pytest.raises(CommandFailed) as caught:
+        tidy(shell, JOB)
+    assert caught.value.retry_safe
 
 
 def test_what_does_not_go_away_is_an_error():

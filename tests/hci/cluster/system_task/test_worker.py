@@ -6,13 +6,15 @@ import base64
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
 from include.hci.cluster.system_task import build
-from include.hci.cluster.system_task.protocol import Answer, Arguments
+from include.hci.cluster.system_task.protocol import Answer, Arguments, Found
+from include.hci.cluster.updates import Asks
 
 SCHEMA = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
 WORKER = build.WORKER.read_text(encoding="ascii")
@@ -30,8 +32,17 @@ COMMANDS = {
     "New-Object",
     "Set-Content",
     "Set-StrictMode",
+    "Start-Sleep",
 }
-FUNCTIONS = {"Read-Arguments", "Write-Answer", "Find-Update", "Show-Update", "Invoke-Update"}
+FUNCTIONS = {
+    "Read-Arguments",
+    "Write-Answer",
+    "Find-Update",
+    "Get-Asking",
+    "Get-Published",
+    "Show-Update",
+    "Invoke-Update",
+}
 COM_OBJECTS = {"Microsoft.Update.Session", "Microsoft.Update.SystemInfo", "Microsoft.Update.UpdateColl"}
 #: What is called on objects: the agent's own methods, and three that only turn values into text or numbers.
 METHODS = {
@@ -127,6 +138,33 @@ def test_no_text_is_expanded():
     assert all_of("expandable_here_string_literal") == []
 
 
+def test_a_file_that_somebody_holds_is_tried_again_and_ends_nothing():
+    # Windows refuses to replace a file that is being read or looked over for viruses at that moment.
+    for name in ("Set-Content", "Move-Item"):
+        (writer,) = [node for node in all_of("command") if text(all_of("command_name", node)[0]) == name]
+        within = enclosing(writer, "try_statement")
+        assert within is not None, name
+        assert enclosing(within, "for_statement") is not None
+        assert enclosing(within, "function_statement") == function("Write-Answer")
+        (caught,) = all_of("catch_clause", within)
+        assert [text(all_of("command_name", node)[0]) for node in all_of("command", caught)] == ["Start-Sleep"]
+
+
+def test_only_a_first_and_a_last_word_that_cannot_be_written_end_the_worker():
+    written = re.findall(r"^ *(.*Write-Answer -Answer.*)$", WORKER, re.MULTILINE)
+    ends = [line for line in written if line.startswith("if (-not (Write-Answer") and line.endswith("{ exit 29 }")]
+    goes_on = [line for line in written if line.startswith("[void] (Write-Answer")]
+    assert (len(ends), len(goes_on)) == (2, 3)
+    assert len(written) == 5
+
+
+def test_nothing_that_wants_a_person_is_downloaded_or_installed():
+    body = text(function("Invoke-Update"))
+    assert set(re.findall(r"return '([\w-]*)'", text(function("Get-Asking")))) == set(get_args(Asks))
+    for asks in filter(None, get_args(Asks)):
+        assert body.index(f"-eq '{asks}') {{ $outcome.hresult = ") < body.index("try {")
+
+
 # --- what it makes of its arguments ---------------------------------------------------------------------------------------
 
 
@@ -166,6 +204,10 @@ def test_what_uses_the_arguments_names_only_what_was_checked():
 def test_the_answer_has_the_keys_that_are_expected():
     written = WORKER[WORKER.index("$answer = [ordered]@{") :]
     assert set(re.findall(r"(\w+) = ", written[: written.index("\n}")])) - {"answer"} == set(Answer.model_fields)
+
+
+def test_an_update_is_shown_with_the_keys_that_are_expected():
+    assert set(re.findall(r"(\w+) = ", text(function("Show-Update")))) == set(Found.model_fields)
 
 
 # --- the definition -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from include.hci.powershell.connection import ConnectionSettings
+from include.hci.powershell.logins import shared_logins
 from include.hci.powershell.policy import RetryPolicy
 from include.hci.powershell.psrp import PsrpShell
 from include.hci.powershell.values import Secret
@@ -115,6 +116,11 @@ class Machine:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(5)
         self.loop.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_login_was_refused() -> None:
+    shared_logins().forget()
 
 
 @pytest.fixture(scope="session")

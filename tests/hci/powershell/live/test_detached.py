@@ -9,9 +9,16 @@ from uuid import uuid4
 
 import pytest
 
+from include.hci.powershell import detached
 from include.hci.powershell.command import Command
 from include.hci.powershell.detached import end_session, leave_running
-from include.hci.powershell.errors import CommandFailed, NodeUnreachable, OutcomeUnknown
+from include.hci.powershell.errors import (
+    CommandFailed,
+    DeadlineExceeded,
+    EndpointRefused,
+    NodeUnreachable,
+    OutcomeUnknown,
+)
 from include.simulator.objects import SimError, TerminatingError
 from include.simulator.wire.wire_faults import FaultKind
 
@@ -65,6 +72,25 @@ def test_a_machine_that_is_not_there_has_begun_nothing(machine):
         leave_running(machine.settings(port=1), LONG, uuid4(), lasts=timedelta(days=1), settle=SOON)
     with pytest.raises(NodeUnreachable):
         end_session(machine.settings(port=1), uuid4())
+
+
+@pytest.mark.parametrize(("kind", "action"), [(FaultKind.RESET, "Create"), (FaultKind.QUOTA, "Command")])
+def test_a_session_in_which_nothing_was_begun_does_not_stay_for_days(machine, kind, action):
+    lasting(machine)
+    machine.fault(kind, action, quota="operations")
+    with pytest.raises((NodeUnreachable, EndpointRefused)):
+        leave_running(machine.settings(), LONG, uuid4(), lasts=timedelta(days=2), settle=SOON)
+    assert machine.host.calls == []
+    assert list(machine.endpoint.service.shells) == []
+
+
+def test_a_session_of_which_a_node_that_hung_told_nothing_does_not_stay_either(machine, monkeypatch):
+    lasting(machine)
+    monkeypatch.setattr(detached, "_OVERHEAD", timedelta(seconds=1))
+    machine.fault(FaultKind.HALF_ANSWER, "Create")
+    with pytest.raises(DeadlineExceeded):
+        leave_running(machine.settings(), LONG, uuid4(), lasts=timedelta(days=2), settle=SOON)
+    assert list(machine.endpoint.service.shells) == []
 
 
 def test_a_connection_that_breaks_before_the_session_is_left_leaves_the_outcome_unknown(machine):

@@ -11,13 +11,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pypsrp.exceptions import WSManFaultError
 
 from include.hci.powershell import psrp, transport
 from include.hci.powershell.command import Command
 from include.hci.powershell.errors import (
+    AnswerNotUnderstood,
     ChangeDeadlineExceeded,
     ConnectionLost,
     DeadlineExceeded,
+    EndpointRefused,
     NodeUnreachable,
     OutcomeUnknown,
     RemotingError,
@@ -35,6 +38,12 @@ ENCRYPTED: dict[str, Any] = {"auth": "ntlm"}
 CREDSSP: dict[str, Any] = {"auth": "credssp"}
 TLS: dict[str, Any] = {"auth": "basic", "ssl": True}
 links = pytest.mark.parametrize("link", [ENCRYPTED, CREDSSP, TLS], ids=["ntlm", "credssp", "https"])
+#: Every way to log in; over HTTPS the last step of a login carries the request itself.
+all_links = pytest.mark.parametrize(
+    "link",
+    [ENCRYPTED, CREDSSP, TLS, CREDSSP | {"ssl": True}, {"auth": "negotiate", "ssl": True}],
+    ids=["ntlm", "credssp", "https", "credssp-https", "negotiate-https"],
+)
 
 
 async def slow(call: CommandCall, sink: Sink) -> None:
@@ -99,6 +108,63 @@ def test_a_change_whose_order_was_cut_off_is_never_given_again(
         assert shell.run(READ).output == ("done",)
 
 
+def test_a_change_in_the_wake_of_another_trouble_is_judged_by_its_own(machine: Machine) -> None:
+    """What was being handled when the order was cut off never reached its node; the order may have."""
+    machine.host.cmdlets |= {READ.name: quick, CHANGE.name: quick}
+    with machine.shell() as shell:
+        shell.run(READ)
+        machine.fault(FaultKind.RESET, "Command")
+        try:
+            machine.shell(port=1).run(READ)
+        except NodeUnreachable:
+            with pytest.raises(OutcomeUnknown):
+                shell.run(CHANGE)
+    assert machine.host.count(CHANGE.name) == 1
+
+
+@pytest.mark.parametrize(("command", "kind"), [(READ, AnswerNotUnderstood), (CHANGE, OutcomeUnknown)])
+@pytest.mark.parametrize("text", [b"<half an env", b"", b"<Envelope/>"])
+def test_an_answer_to_an_order_that_makes_no_sense_says_nothing_about_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, command: Command, kind: type[RemotingError], text: bytes
+) -> None:
+    machine.host.cmdlets[command.name] = quick
+    send = transport.BoundedTransport.send
+
+    def garbled(self: transport.BoundedTransport, message: bytes, **more: Any) -> bytes:
+        answer = send(self, message, **more)
+        return text if b"shell/Command<" in message else answer
+
+    monkeypatch.setattr(transport.BoundedTransport, "send", garbled)
+    with machine.shell() as shell, pytest.raises(kind):
+        shell.run(command)
+    assert machine.host.count(command.name) <= 1
+
+
+@links
+def test_a_session_whose_beginning_was_not_told_is_ended(machine: Machine, link: dict[str, Any]) -> None:
+    machine.host.cmdlets[READ.name] = quick
+    machine.fault(FaultKind.RESET, "Create")
+    with machine.shell(**link) as shell:
+        assert shell.run(READ).output == ("done",)
+        assert len(machine.endpoint.service.shells) == 1
+
+
+def test_a_session_that_a_busy_node_begins_too_late_is_ended(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.host.cmdlets[READ.name] = quick
+    create = transport.BoundedWSMan.create
+
+    def late(self: transport.BoundedWSMan, *arguments: Any, **more: Any) -> Any:
+        create(self, *arguments, **more)
+        raise WSManFaultError(transport.OPERATION_TIMED_OUT, "HCI01", "not in time", None, None, None)
+
+    with monkeypatch.context() as patch, machine.shell() as shell:
+        patch.setattr(transport.BoundedWSMan, "create", late)
+        with pytest.raises(EndpointRefused) as caught:
+            shell.run(READ)
+    assert caught.value.retry_safe
+    assert list(machine.endpoint.service.shells) == []
+
+
 def test_connections_that_die_for_good_end_reads_as_lost(machine: Machine) -> None:
     machine.host.cmdlets[READ.name] = quick
     with machine.shell() as shell:
@@ -150,12 +216,15 @@ def test_a_restart_under_a_read_gives_it_again(machine: Machine, link: dict[str,
     assert result.attempts == 2
 
 
-@links
+@all_links
 @pytest.mark.parametrize("command", [READ, CHANGE], ids=["read", "change"])
 @pytest.mark.parametrize("loss", ["shells", "restart", "connections"])
+@pytest.mark.parametrize("stale", [True, False])
 def test_what_was_lost_while_idle_does_not_matter(
-    machine: Machine, link: dict[str, Any], command: Command, loss: str
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, link: dict[str, Any], command: Command, loss: str, stale: bool
 ) -> None:
+    if stale:
+        monkeypatch.setattr(psrp, "STALE_AFTER", 0.0)
     machine.host.cmdlets[command.name] = quick
     with machine.shell(**link) as shell:
         shell.run(command)
@@ -342,7 +411,7 @@ def test_whatever_breaks_a_change_happens_once_or_is_said_to_be_unknown(
         sink.output("second")
 
     machine.host.cmdlets |= {CHANGE.name: change, READ.name: read}
-    kinds = (FaultKind.RESET, FaultKind.RESET_BEFORE, FaultKind.KILL_SESSIONS)
+    kinds = (FaultKind.RESET, FaultKind.RESET_BEFORE, FaultKind.LOSE, FaultKind.KILL_SESSIONS)
     seen: Counter[str] = Counter()
     with PsrpShell(machine.settings(**link), policy=RetryPolicy(delay=0.01)) as shell:
         for number in range(30):
