@@ -10,13 +10,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow.admission import missing_approval
 from include.hci.airflow.approval import ApprovePlanOperator, planned
-from include.hci.airflow.begin import begin_run, refuse_unknown
 from include.hci.airflow.history import read_history
 from include.hci.airflow.operators import RetriedPerNode, StepOperator, run_options
 from include.hci.airflow.params import run_params
 from include.hci.airflow.run_tasks import PlanOperator, ReadinessOperator
-from include.hci.airflow.storage import open_record
-from include.hci.airflow.work import cluster_settings, now, open_cluster, read_plan
+from include.hci.airflow.work import now, open_cluster, read_plan
 from include.hci.policy.plan import Plan
 from include.hci.report import events as ev
 from include.hci.report.offline_events import OfflinePlanned
@@ -69,6 +67,7 @@ def offline_params(cluster: ClusterSettings) -> dict[str, Param]:
 class OfflineReadinessOperator(ReadinessOperator):
     """Begins the run as what it is, and checks what a rolling update checks."""
 
+    kind = "offline-update"
     # What it has no use for is refused, or it would be ignored: but for plan_only, and for restarts, which have a sentence of
     # their own.
     known = frozenset(RunOptions.model_fields) - _NOT_HERE | {
@@ -77,17 +76,14 @@ class OfflineReadinessOperator(ReadinessOperator):
         *OfflineRequest.model_fields,
     }
 
-    def execute(self, context: Mapping[str, Any]) -> Any:
-        """Put the run on record with what was asked for, then check; raises SettingsError for a parameter that is wrong."""
-        settings = cluster_settings(self.cluster)
-        refuse_unknown(context, settings, self.known)
-        options, record = run_options(settings, context), open_record(settings.slug, context["run_id"])
+    def request_of(
+        self, context: Mapping[str, Any], settings: ClusterSettings, options: RunOptions
+    ) -> Mapping[str, Any]:
+        """Return what goes down and how; raises SettingsError for a parameter that is wrong."""
         if options.restart_nodes:
             why = "has no effect on an offline update, which restarts what asks for it: use a rolling update."
             raise SettingsError([SettingsProblem("run parameters", None, "restart_nodes", settings.name, why)])
-        request = OfflineRequest.from_parameters(dict(context["params"])).to_json()
-        begin_run(context, self.dag_id, settings, options, record, kind="offline-update", request=request)
-        return super().execute(context)
+        return OfflineRequest.from_parameters(dict(context["params"])).to_json()
 
 
 class OfflinePlanOperator(PlanOperator):

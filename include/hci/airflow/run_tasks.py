@@ -57,6 +57,7 @@ AS_CSV, AS_JSON = "Updates as CSV", "Report as JSON"
 class ReadinessOperator(StepOperator):
     """Begins the run: puts it on record and checks that the cluster may be updated at all."""
 
+    kind: ev.RunKind = "rolling-update"
     #: The parameters that a run may have.
     known: Collection[str] = frozenset(RunOptions.model_fields)
 
@@ -72,7 +73,8 @@ class ReadinessOperator(StepOperator):
         record = open_record(settings.slug, context["run_id"])
         # A run that began in time and is cleared by a person later is begun by hand; a late retry of Airflow's own is not.
         is_cleared = record.last(ev.RunStarted) is not None and not record.facts.missed and bool(run.clear_number)
-        begin_run(context, self.dag_id, settings, options, record)
+        request = self.request_of(context, settings, options)
+        begin_run(context, self.dag_id, settings, options, record, self.kind, request)
         late = missed_window(run_type_name(run.run_type), run.run_after, now(), settings, lambda: _run_before(context))
         if late is not None and not is_cleared:
             if not record.facts.missed:
@@ -80,6 +82,12 @@ class ReadinessOperator(StepOperator):
             raise AirflowSkipException(late)
         self.look_first = is_quick(settings, options)
         return super().execute(context)
+
+    def request_of(
+        self, context: Mapping[str, Any], settings: ClusterSettings, options: RunOptions
+    ) -> Mapping[str, Any]:
+        """Return what runs of this kind are told beyond the options; raises SettingsError."""
+        return {}
 
 
 def is_quick(settings: ClusterSettings, options: RunOptions) -> bool:

@@ -58,9 +58,12 @@ class RefusedLogins:
         self._logins: dict[Login, _Known] = {}
         self._folder: RefusalFolder | None = None
 
-    def share(self, folder: Path) -> None:
-        """Tell, and be told by, the other processes that share ``folder``; it is made when there is something to tell."""
-        self._folder = RefusalFolder(folder)
+    def share(self, folder: Path | None) -> None:
+        """Tell, and be told by, the other processes that share ``folder``; it is made when there is something to tell.
+
+        None: tell nobody any more.
+        """
+        self._folder = None if folder is None else RefusalFolder(folder)
 
     def begin(self, login: Login, server: str, patience: float = PATIENCE) -> None:
         """Wait for leave to give ``server`` the password, ``patience`` seconds at most; ``end`` is owed then.

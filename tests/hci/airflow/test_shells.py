@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from include.hci.airflow.shells import REFUSED_LOGINS, lend
+from include.hci.airflow.shells import REFUSED_LOGINS, lend, shell_pool
 from include.hci.airflow.storage import airflow_home
 from include.hci.cluster.facade import FleetCluster
 from include.hci.cluster.witness import read_from_witness
@@ -20,6 +20,9 @@ from tests.hci.airflow.served import served_cluster
 
 def test_a_wrong_password_costs_its_account_a_few_logins_however_many_tasks_and_nodes(monkeypatch):
     """The lowest thresholds after which domains lock an account are five wrong passwords."""
+    # Whatever ran before in this process: a pool of its own, which shares what it was told.
+    shell_pool.cache_clear()
+    shared_logins().forget()
     asked: list[str] = []
     begin = Authenticator._new_context
     monkeypatch.setattr(

@@ -120,6 +120,7 @@ class Machine:
 
 @pytest.fixture(autouse=True)
 def _no_login_was_refused() -> None:
+    shared_logins().share(None)
     shared_logins().forget()
 
 
