@@ -113,10 +113,13 @@ def problem_lines(problem: Problem) -> tuple[str, ...]:
     return tuple(line for line in found if line)
 
 
-def after_stop(node: str | None, tries: int, allowed: int, delay: timedelta, *, final: bool) -> str:
-    """Return what happens after the attempt ``tries`` (from 1) has stopped."""
+def after_stop(
+    node: str | None, tries: int, allowed: int, delay: timedelta, *, final: bool, shared: bool = False
+) -> str:
+    """Return what happens after the attempt ``tries`` (from 1) has stopped; ``shared``: those of all the node's steps count."""
     if not final:
-        return f"This was attempt {tries} of {allowed + 1}: the next one begins in {show_duration(delay)}."
+        counted = f", those of all steps of {node} counted" if shared else ""
+        return f"This was attempt {tries} of {allowed + 1}{counted}: the next one begins in {show_duration(delay)}."
     who = f"{node} counts as failed" if node else "The run counts as failed"
     why = f"after attempt {tries} of {allowed + 1}" if tries > allowed else "because trying again cannot help"
     return f"{who}, {why}. What this run has changed for its work is taken back at its end."

@@ -25,6 +25,10 @@ from include.hci.settings import ClusterSettings, RunOptions
 from include.hci.steps.context import deadline_for
 from include.hci.steps.decisions import Done, Stop, show_problem
 
+#: The steps that share a node's ``max_retries_per_node``, which CAU counts over the whole of its update (Invoke-CauRun). What
+#: brings a node back into service has as many for itself: giving up there leaves it out.
+RETRIES_SHARED = frozenset({"turn", "drain", "install", "restart"})
+
 
 class StepStopped(Exception):
     """A step stopped with a problem; Airflow tries it again while the run's retries last."""
@@ -175,13 +179,19 @@ class StepOperator(ClusterOperator):
         text = show_problem(problem)
         ti = context["ti"]
         tries = attempt_of(ti.try_number, ti.max_tries, int(self.retries or 0))
+        shared = self.node if self.step in RETRIES_SHARED else None
+        if shared is not None:
+            tries = max(tries, 1 + record.facts.retries.get(shared, 0))
         allowed = self.retries_allowed(context)
         last = problem.retry_is_safe is False or tries > allowed
-        for line in (*problem_lines(problem), after_stop(self.node, tries, allowed, self.retry_delay, final=last)):
+        after = after_stop(self.node, tries, allowed, self.retry_delay, final=last, shared=shared is not None)
+        for line in (*problem_lines(problem), after):
             self.log.error("%s", line)
         if last:
             record.add(ev.Failed(step=self.step, node=self.node, problem=problem), now())  # type: ignore[arg-type]
             raise AirflowFailException(text)
+        if shared is not None:
+            record.add(ev.TriedAgain(step=self.step, node=shared, why=problem.title), now())  # type: ignore[arg-type]
         raise StepStopped(text)
 
     def retries_allowed(self, context: Mapping[str, Any]) -> int:

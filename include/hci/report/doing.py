@@ -25,6 +25,8 @@ def doing_now(entries: Sequence[Entry]) -> tuple[DoingReport, ...]:
         match entry.event:
             case ev.Decided(decision="wait" | "act") as event:
                 last[entry.node] = _doing(entry, event)
+            case ev.TriedAgain() as event:
+                last[entry.node] = DoingReport(entry.step, entry.node, f"it is tried again soon: {event.why}", entry.at)
             case ev.UpdatingBegun() as event:
                 text = f"the rolling update {event.started_run} of {event.dag_id} runs; it has a report of its own"
                 last[None] = DoingReport(entry.step, None, text, entry.at)

@@ -115,6 +115,7 @@ from include.hci.report.run_events import (
     Scanned,
     Skipped,
     StorageRead,
+    TriedAgain,
     Undone,
     WindowMissed,
 )
@@ -216,6 +217,7 @@ __all__ = [
     "Staging",
     "StepName",
     "StorageRead",
+    "TriedAgain",
     "TurnGiven",
     "Undone",
     "UpdateTaskEnded",
@@ -276,6 +278,7 @@ AnyEvent = Annotated[
     | RanLong
     | Decided
     | Skipped
+    | TriedAgain
     | Parked
     | Failed
     | Changing

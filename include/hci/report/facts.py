@@ -58,7 +58,8 @@ class RunFacts:
     disks this run put into storage maintenance mode. ``restarting``: restarts not yet seen. ``installing``: node -> the install
     pass that was started and not seen to end. ``restarts``: how many ordered restarts were seen. ``passes``: how many install
     passes were started in the node's present turn. ``failed`` and ``skipped``: nodes given up in their last turn, with the
-    reason. ``pause``: a person wants the run held and has not let it go on; ``cancel``: a person wants it to end.
+    reason. ``retries``: node -> how often its steps were tried again in its present turn. ``pause``: a person wants the run held
+    and has not let it go on; ``cancel``: a person wants it to end.
     ``parked``: why no node is begun any more (empty: they are).
     ``missed``: why the run does nothing at all because its window has passed (empty: it has not).
     ``held``: (node, pause point) -> since when it is held there; ``passed``: the pause points that a person has let a node go
@@ -78,6 +79,7 @@ class RunFacts:
     passes: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
+    retries: Mapping[str, int] = field(default_factory=dict)
     pause: Asked | None = None
     cancel: Asked | None = None
     parked: str = ""
@@ -109,6 +111,7 @@ class FactsFold:
         self._passes: dict[str, int] = {}
         self._failed: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
+        self._retries: dict[str, int] = {}
         self._pause: Asked | None = None
         self._cancel: Asked | None = None
         self._parked = ""
@@ -138,6 +141,7 @@ class FactsFold:
                 # A new turn of a node that was given up starts afresh.
                 self._failed.pop(event.node, None)
                 self._skipped.pop(event.node, None)
+                self._retries.pop(event.node, None)
                 self._passes.pop(event.node, None)
                 self._passed = {place for place in self._passed if place[0] != event.node}
                 self._parked = ""
@@ -206,6 +210,9 @@ class FactsFold:
                 self._changes.pop((event.change, event.node or "", event.subject), None)
             case ev.Failed(node=str() as node):
                 self._failed[node] = event.problem.title
+                self._retries.pop(node, None)  # whoever clears one of its tasks tries anew
+            case ev.TriedAgain():
+                self._retries[event.node] = self._retries.get(event.node, 0) + 1
             case ev.Skipped():
                 self._skipped[event.node] = event.reason
             case _:
@@ -227,6 +234,7 @@ class FactsFold:
                 passes=dict(self._passes),
                 failed=dict(self._failed),
                 skipped=dict(self._skipped),
+                retries=dict(self._retries),
                 pause=self._pause,
                 cancel=self._cancel,
                 parked=self._parked,

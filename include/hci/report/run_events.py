@@ -213,6 +213,15 @@ class Failed(RunEvent):
     problem: Problem
 
 
+class TriedAgain(RunEvent):
+    """A step of a node stopped and is tried again, which uses up one of the node's ``max_retries_per_node``."""
+
+    kind = "problem"
+    event: Literal["tried_again"] = "tried_again"
+    node: str
+    why: str
+
+
 class Changing(RunEvent):
     """The run is about to change ``subject`` on ``node`` from ``before`` to ``after``, and takes that back at its end.
 

@@ -39,7 +39,7 @@ class UpdatingRunProfile(Settings):
         description="How many nodes may fail before the run stops; one more stops it. Default: a third of them, rounded down.",
     )
     max_retries_per_node: int = Field(
-        default=3, ge=0, le=64, description="How often a step that fails on a node is tried again (0 to 64)."
+        default=3, ge=0, le=64, description="How often the update of a node that fails is tried again (0 to 64)."
     )
     node_order: Names = Field(
         default=(), description="Nodes in the order to update them; the others follow. Default: fewest roles first."

@@ -172,6 +172,26 @@ def test_a_stop_is_tried_again_until_the_runs_retries_are_used_up(record, tries,
     assert dict(record.facts.failed) == ({"HCI01": "HCI01 did not drain."} if final else {})
 
 
+def test_the_retries_of_a_node_count_over_its_steps_and_those_that_bring_it_back_have_their_own(record):
+    problem = Problem(title="HCI01 stopped.", retry_is_safe=True)
+
+    def stops(step: str, tries: int, error: type[Exception]) -> None:
+        with pytest.raises(error):
+            node_step(step).ended(context(tries, max_retries_per_node=2), Ended("stopped", "", problem))
+
+    stops("drain", 1, StepStopped)
+    stops("install", 1, StepStopped)
+    assert record.facts.retries == {"HCI01": 2}
+    stops("resume", 1, StepStopped)
+    stops("resume", 2, StepStopped)
+    stops("restart", 1, AirflowFailException)
+    assert record.facts.failed == {"HCI01": "HCI01 stopped."}
+    # Whoever clears one of its tasks then, or all of them, tries anew.
+    stops("restart", 1, StepStopped)
+    record.add(ev.TurnGiven(node="HCI01", position=1, total=2), now())
+    assert record.facts.retries == {}
+
+
 def test_a_step_that_a_person_cleared_is_tried_as_often_as_the_first_time(record):
     problem = Problem(title="HCI01 did not drain.", retry_is_safe=True)
     for tries in (4, 5):  # cleared after the third attempt

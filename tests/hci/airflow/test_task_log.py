@@ -104,7 +104,7 @@ def test_a_task_that_is_done_says_how_it_ended(record, log):
 @pytest.mark.parametrize(
     ("tries", "error", "last"),
     [
-        (1, StepStopped, "This was attempt 1 of 2: the next one begins in 15 s."),
+        (1, StepStopped, "This was attempt 1 of 2, those of all steps of HCI01 counted: the next one begins in 15 s."),
         (2, AirflowFailException, "HCI01 counts as failed, after attempt 2 of 2."),
     ],
 )

@@ -40,6 +40,12 @@ def test_a_wait_is_told_with_its_reason_its_progress_and_its_end():
     assert found.progress == "1 of 4 roles"
 
 
+def test_a_stop_that_is_tried_again_is_told_as_such():
+    stop = ev.Decided(step="drain", node="A", decision="stop", problem=Problem(title="no"))
+    [found] = doing(stop, ev.TriedAgain(step="drain", node="A", why="A could not be drained"))
+    assert (found.step, found.node, found.text) == ("drain", "A", "it is tried again soon: A could not be drained")
+
+
 def test_an_action_is_told_with_its_reason():
     [found] = doing(ev.Decided(step="drain", node="A", decision="act", why="3 roles run on A", action="Suspend A"))
     assert found.text == "Suspend A: 3 roles run on A"
