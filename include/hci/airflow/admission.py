@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from include.hci.policy.plan import Plan
-from include.hci.policy.plan_hash import changed_options
 from include.hci.report.events import Approved
 from include.hci.report.facts import RunFacts
-from include.hci.report.values import Problem
-from include.hci.settings import RunOptions
 
 
 class Admission(Enum):
@@ -79,22 +76,6 @@ def admit(
             f"It has not been {node}'s turn in this run. Clear its task 'turn' with its downstream tasks.",
         )
     return GO
-
-
-def void_plan(node: str, plan: Plan, options: RunOptions) -> Problem | None:
-    """Return why ``node`` may not be taken out of service under ``options``; None: those that matter are the plan's, as approved.
-
-    Airflow gives a task the options of the fleet file as it is now, and that may have changed while the node waited for its turn,
-    which goes by the options of when its waiting began.
-    """
-    if not (changed := changed_options(plan, options.to_json())):
-        return None
-    return Problem(
-        title=f"The plan is void: {'; '.join(changed)}.",
-        meaning=f"{node} was not touched: what was planned, and approved where that was asked for, is something else.",
-        next_action="Start a new run, so that it is planned anew.",
-        retry_is_safe=False,
-    )
 
 
 def missing_approval(wanted: bool, identity: str, answer: Approved | None) -> str:

@@ -20,10 +20,10 @@ from include.hci.policy.plan_hash import plan_hash
 from include.hci.report import events as ev
 from include.hci.report.plan_text import plan_markdown
 from include.hci.report.record import RunRecord
+from include.hci.report.run_events import NOBODY
 from include.hci.settings import ClusterSettings, RunOptions
 
 YES, NO = "Approve", "Refuse"
-NOBODY = "nobody"
 
 
 class ApprovePlanOperator(HITLOperator):

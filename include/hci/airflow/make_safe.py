@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.hci.airflow.cluster_operator import ClusterOperator
 from include.hci.airflow.events import Ended
-from include.hci.airflow.names import run_type_name
+from include.hci.airflow.names import ALIVE, run_type_name
 from include.hci.airflow.open_runs import OpenRun, close_run, open_runs
 from include.hci.airflow.run_tasks import ConcludeOperator, options_begun_with
 from include.hci.airflow.storage import open_record
@@ -25,8 +25,6 @@ WAITS_IN_VAIN = (
     "Run {0} has begun and goes no further, because its DAG {1} is paused; meanwhile this stays as it is: {2}. Unpause the DAG. "
     "To end the run instead, unpause it and then mark the run as failed: its last task takes everything back."
 )
-#: Run states in which Airflow still works on a run, or is going to.
-ALIVE = ("queued", "running")
 
 
 class FindDeadRunsOperator(ClusterOperator):

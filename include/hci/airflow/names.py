@@ -11,6 +11,8 @@ FEATURE_UPDATE = "feature_update__"
 UPDATES = (ROLLING_UPDATE, CAU_REMOTE, CAU_SELF, OFFLINE_UPDATE, FEATURE_UPDATE)
 MAKE_SAFE = "make_safe__"
 UPDATING_STATUS = "updating_run_status__"
+#: Run states in which Airflow still works on a run, or is going to.
+ALIVE = ("queued", "running")
 NODE_GROUP = "update_node"
 OFFLINE_GROUP = "update_offline"
 
@@ -38,6 +40,11 @@ def cau_self_dag_id(slug: str) -> str:
 def feature_update_dag_id(slug: str) -> str:
     """Return the id of the DAG that brings the cluster with this slug to its next version."""
     return f"{FEATURE_UPDATE}{slug}"
+
+
+def dag_id_of_kind(kind: str, slug: str) -> str:
+    """Return the id of the DAG that makes runs of ``kind`` (``report.event.RunKind``) of the cluster with this slug."""
+    return f"{kind.replace('-', '_')}__{slug}"
 
 
 def cluster_slug(dag_id: str) -> str | None:

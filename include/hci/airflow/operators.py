@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.hci.airflow.admission import Admission, admit, admit_cluster_step, missing_approval, void_plan
+from include.hci.airflow.admission import Admission, admit, admit_cluster_step, missing_approval
 from include.hci.airflow.cluster_operator import ClusterOperator
 from include.hci.airflow.events import Ended, end_of, is_from, parse
 from include.hci.airflow.log_text import END, after_stop, closing, first_look, opening, problem_lines
@@ -24,6 +24,7 @@ from include.hci.report.values import Problem
 from include.hci.settings import ClusterSettings, RunOptions
 from include.hci.steps.context import deadline_for
 from include.hci.steps.decisions import Done, Stop, show_problem
+from include.hci.steps.gates import void_by_options
 
 #: The steps that share a node's ``max_retries_per_node``, which CAU counts over the whole of its update (Invoke-CauRun). What
 #: brings a node back into service has as many for itself: giving up there leaves it out.
@@ -113,7 +114,8 @@ class StepOperator(ClusterOperator):
             self.skip(record, answer.why)
         if plan is None or self.step != "drain" or self.node in facts.paused:
             return
-        if (problem := void_plan(self.node, plan, options)) is not None:
+        # While the node waited for its turn, that went by the options of when its waiting began.
+        if (problem := void_by_options(self.node, plan, options)) is not None:
             record.add(ev.Failed(step="drain", node=self.node, problem=problem), now())
             raise AirflowFailException(show_problem(problem))
 

@@ -21,7 +21,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import select
 
 from include.hci.airflow.fleet_rows import fleet_rows
-from include.hci.airflow.names import cluster_slug, make_safe_dag_id
+from include.hci.airflow.names import ALIVE, cluster_slug, dag_id_of_kind, make_safe_dag_id
 from include.hci.airflow.run_tasks import AS_CSV, AS_JSON, REPORT_DATA, UPDATES
 from include.hci.airflow.storage import open_record, open_storage, run_address
 from include.hci.airflow.work import now
@@ -37,8 +37,6 @@ from include.hci.settings import fleet_path, load_fleet
 
 #: How often the page of a run that goes on is read again.
 REFRESH_SECONDS = 10
-#: The states of a run on which Airflow works, or is going to.
-ALIVE = ("queued", "running")
 #: How many runs' records are kept between two readings of their pages: of a record only what is new is read then.
 KEPT_RECORDS = 4
 #: How often the fleet's page is: it reads the records of every cluster.
@@ -207,7 +205,7 @@ def _begun(dag_id: str, run_id: str) -> RunRecord | str:
     if started is None:
         return "This run has not begun yet, or its record is gone."
     # All runs of a cluster are kept together: who may see those of one DAG may not therefore see, or cancel, those of another.
-    if dag_id != f"{started.event.run_kind.replace('-', '_')}__{slug}":
+    if dag_id != dag_id_of_kind(started.event.run_kind, slug):
         return "This run is one of another DAG."
     return record
 

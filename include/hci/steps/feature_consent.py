@@ -9,12 +9,10 @@ from typing import Literal
 from include.hci.policy.post_question import Question
 from include.hci.report import events as ev
 from include.hci.report.record import RunRecord
+from include.hci.report.run_events import NOBODY
 from include.hci.report.values import Problem
 from include.hci.settings.feature import Consent
 from include.hci.steps.decisions import Decision, Done, Stop
-
-#: Who answers when nobody does.
-NOBODY = "nobody"
 
 Answer = Literal["go", "left", "missing", "void"]
 

@@ -12,6 +12,7 @@ from include.hci.policy.deadlines import run_deadlines
 from include.hci.policy.estimates import estimate_node_range
 from include.hci.policy.gates import nodes_out
 from include.hci.policy.plan import Plan
+from include.hci.policy.plan_hash import changed_options, plan_hash, short_hash
 from include.hci.policy.windows import GateAnswer, may_begin
 from include.hci.report import events as ev
 from include.hci.report.events import StepName
@@ -136,6 +137,24 @@ def calendar_decision(
     if answer.allowed:
         return None
     return _never(name, answer) if answer.never else Done(PARKED, answer.why, {"next_opening": answer.next_opening})
+
+
+def void_by_options(name: str, plan: Plan, options: RunOptions) -> Problem | None:
+    """Return why the node ``name`` may not be taken out of service under ``options``; None: those that matter are the plan's.
+
+    Every task is given the options of the fleet file as it is then: not what was planned, and approved where that was asked for.
+    """
+    changed = changed_options(plan, options.to_json())
+    if not changed:
+        return None
+    identity = short_hash(plan_hash(plan, plan.options))
+    return Problem(
+        title=f"The plan is void: {'; '.join(changed)}.",
+        meaning=f"The fleet file has changed since plan {identity} was made: {name} was not touched, and no other node is begun.",
+        next_action="Start a new run, whose plan goes by the options as they are now; or put them back as they were and clear"
+        " this task with everything downstream.",
+        retry_is_safe=False,
+    )
 
 
 def parked_events(step: StepName, node: str, decision: Done) -> tuple[ev.RunEvent, ...]:

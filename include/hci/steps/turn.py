@@ -13,7 +13,6 @@ from include.hci.cluster.values import NodeState
 from include.hci.policy.gates import StorageFacts, find_node, quorum_reason, storage_reasons
 from include.hci.policy.interference import Fingerprint, OurChanges, compare
 from include.hci.policy.plan import Plan, PlannedNode
-from include.hci.policy.plan_hash import changed_options, plan_hash, short_hash
 from include.hci.policy.resync import resync_progress
 from include.hci.powershell.shell import Shell
 from include.hci.report import events as ev
@@ -22,7 +21,14 @@ from include.hci.steps.base import Members, NodeStep, read_lock, read_members, r
 from include.hci.steps.comparing import our_changes, read_fingerprint
 from include.hci.steps.context import StepContext
 from include.hci.steps.decisions import Clock, Decision, Done, Stop, Wait
-from include.hci.steps.gates import PARKED, calendar_decision, lock_decision, others_out, parked_events
+from include.hci.steps.gates import (
+    PARKED,
+    calendar_decision,
+    lock_decision,
+    others_out,
+    parked_events,
+    void_by_options,
+)
 
 #: How often a turn that waits looks again whether somebody else has begun to work on the cluster.
 LOOK_AGAIN = timedelta(minutes=5)
@@ -132,8 +138,8 @@ class Turn(NodeStep[TurnFacts]):
         node = find_node(facts.nodes, name)
         if node is not None and name.lower() in facts.ours and node.state is not NodeState.UP:
             return Done("go", f"{name} is out of service by this run already: it goes on there")
-        if differing := changed_options(facts.plan, self.context.options.to_json()):
-            return Stop(_void(facts.plan, differing, name))
+        if void := void_by_options(name, facts.plan, self.context.options):
+            return Stop(void)
         if parked := calendar_decision(name, self.context.options, facts.plan, facts.began_at, now):
             return parked
         if node is None or node.state in (NodeState.DOWN, NodeState.PAUSED):
@@ -197,17 +203,6 @@ def _interference(facts: TurnFacts, name: str) -> Problem | None:
         meaning=f"Somebody else works on this cluster, so {name} was not touched and no other node is begun.",
         next_action="Find out who it was and let them finish: Get-CauRun and Get-CauClusterRole show what Cluster-Aware Updating"
         " does, Get-ClusterNode who belongs to the cluster. Then start a new run, so that the plan fits the cluster.",
-        retry_is_safe=False,
-    )
-
-
-def _void(plan: Plan, changed: tuple[str, ...], name: str) -> Problem:
-    identity = short_hash(plan_hash(plan, plan.options))
-    return Problem(
-        title=f"The plan is void: {'; '.join(changed)}.",
-        meaning=f"The fleet file has changed since plan {identity} was made: {name} was not touched, and no other node is begun.",
-        next_action="Start a new run, whose plan goes by the options as they are now; or put them back as they were and clear"
-        " this task with everything downstream.",
         retry_is_safe=False,
     )
 

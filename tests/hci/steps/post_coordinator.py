@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from include.hci.report import events as ev
 from include.hci.report.events import StepName
+from include.hci.report.run_events import NOBODY
 from include.hci.settings.feature import FeatureUpdateRequest
 from include.hci.steps.decisions import Done, Stop
 from include.hci.steps.factory import make_step
-from include.hci.steps.feature_consent import NOBODY, Asking
+from include.hci.steps.feature_consent import Asking
 from include.simulator.world.spec import WorldSpec, demo_world
 from tests.hci.steps.cau_coordinator import CauCoordinator
 from tests.hci.steps.simulated import Simulation

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from include.hci.cluster.values import GroupState
-from include.hci.cluster.virtual_machines import VirtualMachine
 from include.hci.policy.checks.facts import ReadinessFacts
 from include.hci.policy.checks.judging import Row, judge
 from include.hci.policy.checks.result import CheckResult, Severity
@@ -86,30 +85,21 @@ def _locked(facts: ReadinessFacts) -> CheckResult:
 
 
 def _unclustered(facts: ReadinessFacts, local: Collection[str]) -> CheckResult:
-    problems = None
-    if facts.virtual_machines is not None:
-        problems = [
-            f"{machine.name} is {machine.state} on {machine.node} and no role of the cluster"
-            for machine in _own(facts)
-            if machine.name.casefold() not in local
-        ]
+    problems = _of_unmoved(facts, "{0.name} is {0.state} on {0.node} and no role of the cluster", local, named=False)
     fine = "every running virtual machine is clustered, or may go down with its node"
     return judge(_UNCLUSTERED, facts, problems, fine if local else "every running virtual machine is clustered")
 
 
 def _local(facts: ReadinessFacts, local: Collection[str]) -> CheckResult:
-    problems = None
-    if facts.virtual_machines is not None:
-        problems = [
-            f"{machine.name} goes down with {machine.node}"
-            for machine in _own(facts)
-            if machine.name.casefold() in local
-        ]
-    return judge(_LOCAL, facts, problems, "none does")
+    return judge(_LOCAL, facts, _of_unmoved(facts, "{0.name} goes down with {0.node}", local, named=True), "none does")
 
 
-def _own(facts: ReadinessFacts) -> list[VirtualMachine]:
-    return [machine for machine in facts.virtual_machines or () if machine.uses_memory and not machine.clustered]
+def _of_unmoved(facts: ReadinessFacts, text: str, local: Collection[str], *, named: bool) -> list[str] | None:
+    """Return ``text`` of each running machine that is no role, and named in ``local`` or not; None where none was read."""
+    if facts.virtual_machines is None:
+        return None
+    running = (machine for machine in facts.virtual_machines if machine.uses_memory and not machine.clustered)
+    return [text.format(machine) for machine in running if (machine.name.casefold() in local) is named]
 
 
 def _local_media(facts: ReadinessFacts) -> CheckResult:
